@@ -1,0 +1,162 @@
+# Loa -- the only Makefile; nothing recurses. `make help` says what it can do.
+
+SERVICES := registry content-ingest scheduler telemetry-collector
+FUZZERS   = $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+
+CC    ?= cc
+CLANG ?= clang
+SAN   ?=#                  address,undefined or thread; own build folder
+TEST  ?=#                  1: with fail points (LOA_FAILPOINT); own build folder
+comma := ,
+B     := build/$(or $(subst $(comma),-,$(SAN)),plain)$(if $(TEST),-test)$(if $(filter clang,$(CC)),-clang)
+G     := build/gen
+
+PKGS_PROTO  := libsodium libprotobuf-c
+PKGS_IO     := libuv libpq libmosquitto libmicrohttpd
+PKGS_INGEST := sndfile soxr libebur128 opus libopusenc espeak-ng
+PKGS_DEVICE := opus alsa
+PKGS_CTL    := jansson
+PKGS_NAMES  := libutf8proc
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Werror
+CFLAGS ?= -O2 -g
+# Generated code and library headers are included with -isystem: their warnings
+# are not ours.
+SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags \
+        $(PKGS_PROTO) $(PKGS_IO) $(PKGS_INGEST) $(PKGS_DEVICE) $(PKGS_CTL) \
+        $(PKGS_NAMES) 2>/dev/null))
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC $(WARN) -MMD -MP \
+        -I. -Iservices -Idevices -Itest/unit -isystem $(G) $(SYS) $(CFLAGS) \
+        $(if $(TEST),-DLOA_FAILPOINTS) \
+        $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+libs = $(shell pkg-config --libs $(1))
+
+ifneq ($(V),1)
+Q = @printf '  %-5s %s\n' $(1) $(@:$(B)/%=%);
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# --- the language: proto/ -----------------------------------------------------
+
+PROTOS  := $(wildcard proto/loa/v1/*.proto)
+PB_C    := $(PROTOS:proto/%.proto=$(G)/%.pb-c.c)
+PB_O    := $(PB_C:$(G)/%.c=$(B)/gen/%.o)
+
+$(G)/%.pb-c.c $(G)/%.pb-c.h: proto/%.proto
+	@mkdir -p $(G)
+	@protoc --proto_path=proto --c_out=$(G) $<
+$(B)/gen/%.o: $(G)/%.c
+	$(call Q,CC)mkdir -p $(@D) && $(CC) $(filter-out $(WARN),$(ALL_CFLAGS)) -w -c $< -o $@
+
+# --- sources: main.c, config.c and io_*.c are the shell, the rest is pure -----
+
+shell_src = $(wildcard $(1)/main.c $(1)/config.c $(1)/io_*.c)
+pure_src  = $(filter-out $(call shell_src,$(1)),$(wildcard $(1)/*.c))
+obj       = $(patsubst %.c,$(B)/%.o,$(1))
+
+PROTO_O := $(call obj,$(wildcard proto/*.c))
+IO_O    := $(call obj,$(wildcard services/common/*.c))
+PURE    := $(PROTO_O) $(foreach s,$(SERVICES),$(call obj,$(call pure_src,services/$(s)))) \
+           $(call obj,$(call pure_src,devices/speaker)) \
+           $(filter-out %/plugin.o,$(call obj,$(call pure_src,broker-plugins/loa-auth)))
+
+$(B)/%.o: %.c | $(PB_C)
+	$(call Q,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/libloa-proto.a: $(PROTO_O) $(PB_O)
+$(B)/libloa-io.a: $(IO_O)
+%.a:
+	$(call Q,AR)rm -f $@ && $(AR) rcs $@ $^
+
+# --- programs: one per service, the speaker, loactl, the broker plugin --------
+
+LIBS_registry            := $(call libs,$(PKGS_NAMES))
+LIBS_content-ingest      := $(call libs,$(PKGS_INGEST))
+LIBS_scheduler           :=
+LIBS_telemetry-collector :=
+
+define service
+$(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(B)/libloa-io.a $(B)/libloa-proto.a
+	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(PKGS_IO) $$(PKGS_PROTO)) -lm -o $$@
+endef
+$(foreach s,$(SERVICES),$(eval $(call service,$(s))))
+
+$(B)/loactl: $(call obj,$(wildcard services/loactl/*.c)) $(B)/libloa-io.a $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_CTL) $(PKGS_IO) $(PKGS_PROTO)) -lm -o $@
+
+$(B)/loa-speaker: $(call obj,$(wildcard devices/speaker/*.c)) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,libuv libmosquitto $(PKGS_DEVICE) $(PKGS_PROTO)) -lm -o $@
+
+$(B)/loa-auth.so: $(call obj,$(wildcard broker-plugins/loa-auth/*.c)) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ $(call libs,$(PKGS_PROTO)) -lpthread -o $@
+
+BINS := $(SERVICES:%=$(B)/loa-%) $(B)/loactl $(B)/loa-speaker $(B)/loa-auth.so
+
+all: $(BINS) ## build every program and the broker plugin
+
+# --- tests --------------------------------------------------------------------
+
+# test/unit/<folder>/test_*.c is linked with the pure objects of that folder,
+# wherever in the tree it is, and with libloa-proto.a.
+unit_home = $(firstword $(wildcard services/$(1) devices/$(1) broker-plugins/$(1)))
+unit_objs = $(if $(filter proto,$(1)),,$(if $(filter common,$(1)),$(B)/libloa-io.a,\
+            $(filter-out %/plugin.o,$(call obj,$(call pure_src,$(call unit_home,$(1)))))))
+UNIT_DIRS := $(notdir $(patsubst %/,%,$(wildcard test/unit/*/)))
+define unit
+$(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(call unit_objs,$(1)) $(B)/libloa-proto.a
+	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(if $$(filter common,$(1)),$$(PKGS_IO)) $$(PKGS_PROTO)) -lm -o $$@
+endef
+$(foreach d,$(UNIT_DIRS),$(eval $(call unit,$(d))))
+UNITS := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*/test_*.c))
+
+check: check-unit check-pure check-format ## all that needs no broker, no database
+
+check-unit: $(UNITS) ## unit tests: pure objects only
+	@for t in $^; do $$t || { echo "FAIL $$t"; exit 1; }; echo "  ok    $$t"; done
+
+# Tests of a core that reaches for the loop, the database or the broker do not
+# link; this finds the rest, and says which object did it.
+IMPURE := uv_|PQ|mosquitto_|clock_gettime|gettimeofday|time$$|rand|getenv|open$$|read$$|write$$|fprintf
+check-pure: $(PURE) ## no pure object calls I/O, a clock or chance
+	@! nm -A -u $(PURE) | grep -E ' U ($(IMPURE))'
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+check-format: ## sources are as clang-format leaves them
+	@clang-format --dry-run -Werror $(C_FILES)
+format: ## rewrite sources with clang-format
+	@clang-format -i $(C_FILES)
+
+FUZZ_S ?= 20
+fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzzer FUZZ_S seconds each (clang)
+	@for f in $^; do n=$$(basename $$f); mkdir -p build/corpus/$$n; \
+	  $$f -max_total_time=$(FUZZ_S) -max_len=8192 -print_final_stats=1 \
+	      build/corpus/$$n $$(ls -d test/fuzz/corpus/$$n 2>/dev/null) \
+	      > build/corpus/$$n.log 2>&1 || { tail -n 30 build/corpus/$$n.log; echo "FAIL fuzz $$n"; exit 1; }; \
+	  echo "  ok    fuzz $$n $$(grep -o 'number_of_executed_units: *[0-9]*' build/corpus/$$n.log | tr -dc 0-9) runs"; done
+
+# A harness names on its first line, behind "link:", the pure objects it needs.
+build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch])
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
+	  $$(sed -n '1s/.*link: *\([^*]*\).*/\1/p' $<) $(wildcard proto/*.c) $(PB_C) \
+	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lm -o $@
+
+clean: ## remove build/
+	rm -rf build
+
+deps: ## install the Debian packages that running needs (deploy/packages)
+	@deploy/install-packages run
+deps-test: ## install those that the tests need too
+	@deploy/install-packages run test
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s@
+	@echo "  SAN=address,undefined  TEST=1  V=1  CC=clang  FUZZ_S=600"
+
+.PHONY: all check check-unit check-pure check-format format fuzz clean deps deps-test help
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
