@@ -59,6 +59,7 @@ pure_src  = $(filter-out $(call shell_src,$(1)),$(wildcard $(1)/*.c))
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 
 PROTO_O := $(call obj,$(wildcard proto/*.c))
+CLIENT_O := $(call obj,$(wildcard proto/io/*.c))
 IO_O    := $(call obj,$(wildcard services/common/*.c))
 PURE    := $(PROTO_O) $(foreach s,$(SERVICES),$(call obj,$(call pure_src,services/$(s)))) \
            $(call obj,$(call pure_src,devices/speaker)) \
@@ -68,6 +69,7 @@ $(B)/%.o: %.c | $(PB_C)
 	$(call Q,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(B)/libloa-proto.a: $(PROTO_O) $(PB_O)
+$(B)/libloa-client.a: $(CLIENT_O)
 $(B)/libloa-io.a: $(IO_O)
 %.a:
 	$(call Q,AR)rm -f $@ && $(AR) rcs $@ $^
@@ -80,15 +82,15 @@ LIBS_scheduler           :=
 LIBS_telemetry-collector :=
 
 define service
-$(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(B)/libloa-io.a $(B)/libloa-proto.a
+$(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
 	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(PKGS_IO) $$(PKGS_PROTO)) -lm -o $$@
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
 
-$(B)/loactl: $(call obj,$(wildcard services/loactl/*.c)) $(B)/libloa-io.a $(B)/libloa-proto.a
+$(B)/loactl: $(call obj,$(wildcard services/loactl/*.c)) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_CTL) $(PKGS_IO) $(PKGS_PROTO)) -lm -o $@
 
-$(B)/loa-speaker: $(call obj,$(wildcard devices/speaker/*.c)) $(B)/libloa-proto.a
+$(B)/loa-speaker: $(call obj,$(wildcard devices/speaker/*.c)) $(B)/libloa-client.a $(B)/libloa-proto.a
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,libuv libmosquitto $(PKGS_DEVICE) $(PKGS_PROTO)) -lm -o $@
 
 $(B)/loa-auth.so: $(call obj,$(wildcard broker-plugins/loa-auth/*.c)) $(B)/libloa-proto.a
@@ -103,7 +105,7 @@ all: $(BINS) ## build every program and the broker plugin
 # test/unit/<folder>/test_*.c is linked with the pure objects of that folder,
 # wherever in the tree it is, and with libloa-proto.a.
 unit_home = $(firstword $(wildcard services/$(1) devices/$(1) broker-plugins/$(1)))
-unit_objs = $(if $(filter proto,$(1)),,$(if $(filter common,$(1)),$(B)/libloa-io.a,\
+unit_objs = $(if $(filter proto,$(1)),,$(if $(filter common,$(1)),$(B)/libloa-io.a $(B)/libloa-client.a,\
             $(filter-out %/plugin.o,$(call obj,$(call pure_src,$(call unit_home,$(1)))))))
 UNIT_DIRS := $(notdir $(patsubst %/,%,$(wildcard test/unit/*/)))
 define unit
