@@ -20,6 +20,7 @@
 #include "common/inbox.h"
 #include "common/pg.h"
 #include "common/trustlist.h"
+#include "loa/v1/envelope.pb-c.h"
 #include "proto/envelope.h"
 #include "proto/identity.h"
 #include "proto/io/mqtt.h"
@@ -42,10 +43,10 @@ struct rpc_call {
     char reply_topic[LOA_TOPIC_CAP];
     uint8_t correlation[64];
     size_t correlation_len;
-    uint8_t *envelope;
-    size_t envelope_len;
-    uint8_t *body;
+    uint8_t *body; /* The request; freed when the call ends. */
     size_t body_len;
+    uint8_t *answer; /* A sealed envelope between rpc_store() and the commit. */
+    size_t answer_len;
 };
 
 /* A request that is new. body is an encoded <Service>Request, lent for the
@@ -69,11 +70,15 @@ struct rpc_options {
 struct rpc {
     struct rpc_options o;
     struct rpc_call calls[RPC_CALLS_MAX];
+    struct loa_arena arena; /* For one message at a time. */
+    uint8_t *memory;
     uint64_t refused_n, answered_n, repeated_n; /* For /metrics. */
 };
 
-/* Options are copied, what they point to is lent for the life of *r. */
-void rpc_init(struct rpc *r, const struct rpc_options *o);
+/* Options are copied, what they point to is lent for the life of *r.
+ * LOA_ENOMEM. */
+LOA_MUST_CHECK int rpc_init(struct rpc *r, const struct rpc_options *o);
+void rpc_close(struct rpc *r);
 
 /* The filter to subscribe: loa/1/rpc/<service>/<own area>/#. */
 void rpc_filter(const struct rpc *r, char out[LOA_TOPIC_CAP]);
@@ -81,7 +86,7 @@ void rpc_filter(const struct rpc *r, char out[LOA_TOPIC_CAP]);
 /* Feed a message whose topic matched rpc_filter(). A request that cannot be
  * believed is answered with a Status where the asker can be told (the reply
  * topic follows from the request's own topic), counted and dropped. */
-void rpc_message(struct rpc *r, const struct mqtt_message *m);
+void rpc_message(struct rpc *r, const struct mqtt_msg *m);
 
 /* Answer without storing: for questions, and for refusals that changed nothing
  * and would come out the same when asked again. Frees the call. */
@@ -97,11 +102,14 @@ LOA_MUST_CHECK int rpc_store(struct rpc_call *call,
  * stop (its own done callback sees the same status). data is the call. */
 void rpc_committed(void *data, int status);
 
-/* Sign and publish an envelope that is no answer: QoS 1. For retained documents
- * use the outbox. */
+/* An answer that is a Status and nothing else; every <Service>Answer begins
+ * with one. As rpc_answer(). */
+void rpc_refuse(struct rpc_call *call,
+                Loa__V1__Status__Code code,
+                const char *text_vi,
+                const char *text_en);
 
-/* Fill a Status. vi and en are static or live until the answer is packed. */
-struct _Loa__V1__Status;
-void rpc_status(struct _Loa__V1__Status *s, int code, char *vi, char *en);
+/* Does the asker hold all of `powers` over `area`? */
+bool rpc_may(const struct rpc_call *call, uint32_t powers, const char *area);
 
 #endif /* LOA_COMMON_RPC_H */

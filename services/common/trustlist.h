@@ -19,26 +19,25 @@ struct trustlist {
     struct pg *pg;
     trustlist_changed_cb on_changed;
     void *data;
-    uint8_t *envelope; /* The newest, as received; LOA_ENVELOPE_BYTES_MAX. */
-    size_t envelope_len;
+    struct loa_arena arena; /* For one list at a time. */
+    uint8_t *memory;
 };
 
-/* Statements to be prepared on the service's connection, next to its own. */
-extern const struct pg_stmt trustlist_stmts[];
-extern const size_t trustlist_stmts_n;
-
-/* Pin the root and read the stored list (queues a statement; on_loaded comes
- * when it is there). on_changed may be NULL. */
+/* Pin the root, prepare the statements and read the stored list: blocking, as
+ * pg_query_now(), before the loop runs. on_changed may be NULL. LOA_ENOMEM,
+ * LOA_EDB, LOA_ENOTCONN. */
 LOA_MUST_CHECK int trustlist_open(struct trustlist *t,
                                   struct pg *pg,
                                   const uint8_t root[LOA_KEY_BYTES],
-                                  pg_done_cb on_loaded,
                                   trustlist_changed_cb on_changed,
                                   void *data);
 
+/* Is this topic one of down/trust/<area>? */
+bool trustlist_topic(const char *topic);
+
 /* Feed a message on down/trust/...; anything older or unbelievable is dropped
  * with a log line. */
-void trustlist_message(struct trustlist *t, const struct mqtt_message *m);
+void trustlist_message(struct trustlist *t, const struct mqtt_msg *m);
 
 void trustlist_close(struct trustlist *t);
 
