@@ -7,6 +7,7 @@
 #define LOA_PROTO_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct loa_arena {
     uint8_t *base;
     size_t cap;
     size_t used;
+    bool full; /* An allocation was refused since the last reset. */
     ProtobufCAllocator
         allocator; /* For <message>__unpack(); free is a no-op. */
 };
