@@ -1,0 +1,26 @@
+/* io_limits.h -- the worker puts itself on a leash before it opens anything.
+ *
+ * Decoders of other people's formats are where hostile files strike: no new
+ * privileges, no core dump, bounded memory, CPU time and file size. Limits are
+ * only ever lowered. Children (ffmpeg, the voice) inherit them. */
+
+#ifndef LOA_ENCODE_IO_LIMITS_H
+#define LOA_ENCODE_IO_LIMITS_H
+
+#include <stdint.h>
+
+#include "encode/verdict.h"
+
+#define LIMITS_MEMORY_MAX (1024ull << 20)
+/* CPU seconds: some to start with, and at worst the sound's own length. */
+#define LIMITS_CPU_S_MIN 60
+/* For the header, and for VBR above its mean. */
+#define LIMITS_FILE_SLACK (1ull << 20)
+
+/* Call first. in_path is named by the sentence that a signal leaves behind. */
+int limits_set(const char *in_path,
+               unsigned duration_s_max,
+               unsigned bitrate,
+               struct verdict *v);
+
+#endif /* LOA_ENCODE_IO_LIMITS_H */
