@@ -13,7 +13,7 @@ G     := build/gen
 
 PKGS_PROTO  := libsodium libprotobuf-c
 PKGS_IO     := libuv libpq libmosquitto libmicrohttpd
-PKGS_INGEST := sndfile soxr libebur128 opus libopusenc espeak-ng
+PKGS_ENCODE := sndfile soxr libebur128 opus ogg espeak-ng libutf8proc
 PKGS_DEVICE := opus alsa
 PKGS_CTL    := jansson
 PKGS_NAMES  := libutf8proc
@@ -24,7 +24,7 @@ CFLAGS ?= -O2 -g
 # Generated code and library headers are included with -isystem: their warnings
 # are not ours.
 SYS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags \
-        $(PKGS_PROTO) $(PKGS_IO) $(PKGS_INGEST) $(PKGS_DEVICE) $(PKGS_CTL) \
+        $(PKGS_PROTO) $(PKGS_IO) $(PKGS_ENCODE) $(PKGS_DEVICE) $(PKGS_CTL) \
         $(PKGS_NAMES) 2>/dev/null))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC $(WARN) -MMD -MP \
         -I. -Iservices -Idevices -Itest/unit -isystem $(G) $(SYS) $(CFLAGS) \
@@ -62,6 +62,7 @@ PROTO_O := $(call obj,$(wildcard proto/*.c))
 CLIENT_O := $(call obj,$(wildcard proto/io/*.c))
 IO_O    := $(call obj,$(wildcard services/common/*.c))
 PURE    := $(PROTO_O) $(foreach s,$(SERVICES),$(call obj,$(call pure_src,services/$(s)))) \
+           $(call obj,$(call pure_src,services/encode)) \
            $(call obj,$(call pure_src,devices/speaker)) \
            $(filter-out %/plugin.o,$(call obj,$(call pure_src,broker-plugins/loa-auth)))
 
@@ -77,9 +78,10 @@ $(B)/libloa-io.a: $(IO_O)
 # --- programs: one per service, the speaker, loactl, the broker plugin --------
 
 LIBS_registry            := $(call libs,$(PKGS_NAMES))
-LIBS_content-ingest      := $(call libs,$(PKGS_INGEST))
+LIBS_content-ingest      :=
 LIBS_scheduler           :=
 LIBS_telemetry-collector :=
+LIBS_encode              := $(call libs,$(PKGS_ENCODE))
 
 define service
 $(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
@@ -90,13 +92,16 @@ $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
 $(B)/loactl: $(call obj,$(wildcard services/loactl/*.c)) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_CTL) $(PKGS_IO) $(PKGS_PROTO)) -lm -o $@
 
+$(B)/loa-encode: $(call obj,$(wildcard services/encode/*.c)) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(LIBS_encode) $(call libs,$(PKGS_PROTO)) -lm -o $@
+
 $(B)/loa-speaker: $(call obj,$(wildcard devices/speaker/*.c)) $(B)/libloa-client.a $(B)/libloa-proto.a
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,libuv libmosquitto $(PKGS_DEVICE) $(PKGS_PROTO)) -lm -o $@
 
 $(B)/loa-auth.so: $(call obj,$(wildcard broker-plugins/loa-auth/*.c)) $(B)/libloa-proto.a
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ $(call libs,$(PKGS_PROTO)) -lpthread -o $@
 
-BINS := $(SERVICES:%=$(B)/loa-%) $(B)/loactl $(B)/loa-speaker $(B)/loa-auth.so
+BINS := $(SERVICES:%=$(B)/loa-%) $(B)/loactl $(B)/loa-encode $(B)/loa-speaker $(B)/loa-auth.so
 
 all: $(BINS) ## build every program and the broker plugin
 
