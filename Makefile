@@ -77,7 +77,7 @@ $(B)/libloa-io.a: $(IO_O)
 
 # --- programs: one per service, the speaker, loactl, the broker plugin --------
 
-LIBS_registry            := $(call libs,$(PKGS_NAMES))
+LIBS_registry            := $(call libs,$(PKGS_NAMES)) -lcsv
 LIBS_content-ingest      :=
 LIBS_scheduler           :=
 LIBS_telemetry-collector :=
@@ -151,7 +151,7 @@ build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch])
 	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
 	  $$(sed -n '1s/.*link: *\([^*]*\).*/\1/p' $<) $(wildcard proto/*.c) $(PB_C) \
-	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lm -o $@
+	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lcsv -lm -o $@
 
 clean: ## remove build/
 	rm -rf build
