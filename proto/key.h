@@ -1,6 +1,6 @@
 /* key.h -- Ed25519 keys, signatures with domain separation, text forms.
  *
- * libsodium is called here and in trust.c, content hashes in audio.c; nowhere
+ * libsodium is called here, in trust.c, enrol.c and audio.c (hashes); nowhere
  * else. sodium_init() is the program's first call; a key's randomness comes
  * from the caller. */
 
