@@ -12,6 +12,7 @@
 #define LOA_CHAIN_MAX 6          /* Links, the root key not counted. */
 #define LOA_REVOCATIONS_MAX 1024 /* Issuers with an entry. */
 #define LOA_REVOKED_SERIALS_MAX 4096
+#define LOA_CERTIFICATES_EXTRA_MAX 64 /* In loa_expect. */
 #define LOA_CHAIN_CACHE_N 64
 #define LOA_SKEW_MS 120000 /* Clocks may differ by this much. */
 
@@ -84,6 +85,7 @@ struct loa_trust {
     struct loa_chain_cache cache;
 };
 
+/* root may be NULL: nothing is believed. */
 void loa_trust_init(struct loa_trust *t, const uint8_t root[LOA_KEY_BYTES]);
 
 /* What the caller is about to act on. */
@@ -143,7 +145,10 @@ bool loa_trust_revoked(const struct loa_trust *t,
                        const struct loa_certificate *c);
 
 /* Take a TRUST envelope into the store: verified, newer than what is there.
- * REPLAYED: the same number or older; harmless. */
+ * REPLAYED: the same number or older; harmless. AREA: signed for less than the
+ * area of the list that is held, which only a list for the same or a wider area
+ * replaces. The store is changed only when the verdict is OK. Needs 350 KB of
+ * stack. */
 LOA_MUST_CHECK enum loa_verdict loa_trust_update(struct loa_trust *t,
                                                  const struct loa_envelope *e,
                                                  int64_t now_ms,
