@@ -40,7 +40,10 @@ LOA_MUST_CHECK int loa_identity_format(const struct loa_identity *id,
 struct loa_signer loa_identity_signer(const struct loa_identity *id);
 
 /* An MQTT password: a LOGIN envelope, issued now, valid LOA_LOGIN_MS, as
- * base64url. LOA_ENOSPC: cap (4,096 is enough). */
+ * base64url. Its area is the leaf's; an identity without certificates signs for
+ * LOA_ENROL_AREA, and nobody vouches for it. LOA_ENOSPC: cap (4,096 is enough
+ * for four certificates of the usual 300 bytes, and more). LOA_EINVAL: now_ms
+ * is negative. */
 #define LOA_LOGIN_MS 60000
 #define LOA_PASSWORD_CAP 4096
 LOA_MUST_CHECK int loa_identity_password(const struct loa_identity *id,
