@@ -57,7 +57,6 @@ static const char *convert(struct out *o, const char *f, struct args *a)
     is_long = strchr(spec, 'l') != NULL; /* long and long long: both 64 bits. */
     is_size = strchr(spec, 'z') != NULL || strchr(spec, 'j') != NULL ||
               strchr(spec, 't') != NULL;
-    _Static_assert(sizeof(long) == sizeof(long long) || sizeof(long) == 4, "");
 #define PRINT(value)                                         \
     (stars_n == 0 ? snprintf(text, sizeof text, spec, value) \
      : stars_n == 1                                          \

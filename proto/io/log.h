@@ -14,8 +14,9 @@
 
 #include "proto/err.h"
 
-#define LOG_LINE_LEN_MAX 2048 /* Longer lines are cut, and say so with "...". \
-                               */
+#define LOG_LINE_LEN_MAX                                 \
+    2048 /* Longer lines are cut, and say so with "...". \
+          */
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

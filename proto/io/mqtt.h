@@ -17,6 +17,7 @@
 
 #define MQTT_FILTERS_MAX 64
 #define MQTT_FILTER_LEN_MAX 256       /* With the terminating 0. */
+#define MQTT_ADDRESSES_MAX 4          /* Of one name, tried in turn. */
 #define MQTT_UNACKED_MAX 512          /* QoS 1 messages without a PUBACK. */
 #define MQTT_UNSENT_LEN_MAX (4 << 20) /* Bytes the socket has not taken. */
 #define MQTT_PASSWORD_LEN_MAX 8192    /* With the terminating 0. */
@@ -77,7 +78,8 @@ struct mqtt_conf {
 
     /* Connected and every filter granted. May be NULL. */
     void (*on_connected)(void *data);
-    /* *msg is lent for the call. */
+    /* *msg is lent for the call. Retained messages may come before
+     * on_connected. */
     void (*on_message)(void *data, const struct mqtt_msg *msg);
     /* Required with MQTT_EXIT. */
     void (*on_lost)(void *data);
@@ -91,15 +93,16 @@ struct mqtt {
     struct mqtt_conf conf;
     struct mqtt_conn *conn; /* NULL between connections. */
     bool connected;         /* on_connected has been due. */
-    bool lost_told;         /* MQTT_EXIT: on_lost has been called. */
     bool closed;
-    int depth;           /* Calls into the library below us. */
     int lost_rc;         /* Why the connection ended, until it is dealt with. */
-    bool lost;           /* It has ended; on_timer or settle deals with it. */
+    bool lost;           /* It has ended, and on_retry() deals with it. */
     unsigned attempts_n; /* Since the last lasting connection. */
     uint64_t connected_ms;
     uint64_t connect_deadline_ms;
-    unsigned subacks_due_n;
+    bool connack;                           /* The broker has let us in. */
+    bool retry_now;                         /* mqtt_reconnect() asked for it. */
+    char addresses[MQTT_ADDRESSES_MAX][46]; /* The host's, numeric. */
+    size_t addresses_n, address_i;
     size_t unsent_len;
     uv_timer_t misc;  /* Once a second: keepalive, connect deadline. */
     uv_timer_t retry; /* Back-off, and 0 ms to deal with a loss. */

@@ -35,6 +35,13 @@
 #define OUTBOX_DIRTY_MAX 256     /* More: everything is published again. */
 #define OUTBOX_PAGE_ROWS 32      /* Published at once, then acknowledged. */
 
+/* A topic on its way: put but not committed, or published but not acknowledged.
+ */
+struct outbox_topic {
+    struct outbox *outbox;
+    char topic[OUTBOX_TOPIC_LEN_MAX]; /* "": free. */
+};
+
 struct outbox {
     struct pg *pg;
     struct mqtt *mqtt;
@@ -42,20 +49,16 @@ struct outbox {
     uv_timer_t prune; /* Hourly. */
     bool online;
     bool closed;
-    /* Topics put by batches that are not yet committed, in order. */
-    struct outbox_put {
-        char topic[OUTBOX_TOPIC_LEN_MAX];
-    } puts[OUTBOX_DIRTY_MAX];
+    struct outbox_topic puts[OUTBOX_DIRTY_MAX]; /* Ring, not yet committed. */
     size_t puts_head, puts_n;
-    /* Topics committed and to be published. */
-    struct outbox_put dirty[OUTBOX_DIRTY_MAX];
+    char dirty[OUTBOX_DIRTY_MAX][OUTBOX_TOPIC_LEN_MAX]; /* To be published. */
     size_t dirty_n;
     bool sweep_due;                    /* Publish everything (again). */
     bool sweeping;                     /* Between its first and last page. */
     char cursor[OUTBOX_TOPIC_LEN_MAX]; /* The sweep's last topic. */
     bool reading;                      /* A SELECT is on its way. */
+    struct outbox_topic unacked[OUTBOX_PAGE_ROWS];
     size_t unacked_n;
-    unsigned epoch; /* Counts connections: older PUBACKs do not count. */
     uint64_t published_n, refused_n; /* For metrics. */
 };
 

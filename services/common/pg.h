@@ -73,18 +73,23 @@ struct pg_entry; /* A queued statement, hook or batch end. */
 struct pg {
     PGconn *conn; /* NULL when lost or closed. */
     uv_poll_t poll;
+    uv_timer_t wake; /* Brings a loss seen in a caller's call to the loop. */
     pg_lost_cb on_lost;
     void *data;
     struct pg_entry *queue; /* Ring of PG_QUEUE_MAX. */
     size_t head, queue_n;   /* Oldest entry; entries. */
     size_t answered_n;      /* Entries from head whose answer is in. */
+    size_t batch_n;         /* Entries of the batch being built. */
     size_t unanswered_len;
-    PGresult *res;    /* Answer so far of the statement at answered_n. */
-    bool open_batch;  /* Something was queued since the last commit. */
-    bool spoilt;      /* ... and it must be rolled back. */
-    int batch_status; /* Worst outcome of the batch being answered. */
+    PGresult *res;   /* Answer so far of the statement at answered_n. */
+    bool open_batch; /* Something was asked for since the last commit. */
+    bool spoilt;     /* ... and it must be rolled back. */
+    bool failed;     /* The connection is gone, on_lost is due. */
+    bool closed;
+    int batch_status; /* Worst outcome in the batch being answered. */
     char sqlstate[6];
     char constraint[64];
+    uint64_t batches_n, failed_n; /* For metrics. */
 };
 
 /* Connect (blocking: call before the loop runs). LOA_ENOTCONN, LOA_EDB (the
@@ -127,13 +132,13 @@ LOA_MUST_CHECK int pg_query(struct pg *pg,
 LOA_MUST_CHECK int pg_after(struct pg *pg, pg_done_cb cb, void *data);
 
 /* End the batch. On LOA_OK done (may be NULL) is called exactly once, never
- * from within this call. Otherwise it is not called: LOA_ENOTCONN; LOA_EBUSY
- * only for an empty batch. */
+ * from within this call. Otherwise it is not called: LOA_ENOTCONN; LOA_EBUSY:
+ * nothing of this batch was taken, so there is nothing to roll back. */
 LOA_MUST_CHECK int pg_commit(struct pg *pg, pg_done_cb done, void *data);
 
-/* Give the current batch up: it is rolled back. done as in pg_commit(), with
- * LOA_EBUSY. Harmless when nothing is open. */
-void pg_abort(struct pg *pg, pg_done_cb done, void *data);
+/* Give the current batch up: it is rolled back. Its callbacks come (hooks get
+ * LOA_EBUSY). Harmless when nothing is open. */
+void pg_abort(struct pg *pg);
 
 /* Whether a batch of stmts_n statements (hooks count) would be taken now. */
 bool pg_has_room(const struct pg *pg, size_t stmts_n);

@@ -35,6 +35,8 @@ typedef void (*pg_copy_cb)(void *data, int status, const uint64_t rows[]);
 struct pg_copy {
     PGconn *conn; /* NULL when lost or closed. */
     uv_poll_t poll;
+    uv_timer_t wake;
+    bool closed;
     pg_lost_cb on_lost;
     void *data;
     int step; /* 0: idle. */

@@ -1,0 +1,15 @@
+/* pg_conn.h -- opening a libpq connection, for pg.c and pg_copy.c alone. */
+
+#ifndef LOA_COMMON_PG_CONN_H
+#define LOA_COMMON_PG_CONN_H
+
+#include "common/pg.h"
+
+/* Connect (blocking) and set the search path. NULL: *rv says why, and a log
+ * line was written. */
+PGconn *pg_conn_open(const struct pg_conf *conf, int *rv);
+
+/* Length of text's first line: the rest is context, often with data in it. */
+int pg_first_line(const char *text);
+
+#endif /* LOA_COMMON_PG_CONN_H */

@@ -1,0 +1,268 @@
+#include "common/service.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/io/log.h"
+
+enum {
+    OWN_CONNECTED,
+    OWN_RECEIVED,
+    OWN_PUBLISHED,
+    OWN_BATCHES,
+    OWN_FAILED,
+    OWN_OUTBOX,
+    OWN_REFUSED,
+    OWN_N
+};
+
+static const struct metric own[OWN_N] = {
+    [OWN_CONNECTED] = METRIC_GAUGE_INIT("loa_mqtt_connected",
+                                        "Whether the broker is connected",
+                                        NULL),
+    [OWN_RECEIVED] = METRIC_COUNTER_INIT("loa_mqtt_received_total",
+                                         "MQTT messages received",
+                                         NULL),
+    [OWN_PUBLISHED] = METRIC_COUNTER_INIT("loa_mqtt_published_total",
+                                          "MQTT messages published",
+                                          NULL),
+    [OWN_BATCHES] = METRIC_COUNTER_INIT("loa_pg_transactions_total",
+                                        "PostgreSQL transactions ended",
+                                        NULL),
+    [OWN_FAILED] = METRIC_COUNTER_INIT("loa_pg_transactions_failed_total",
+                                       "PostgreSQL transactions rolled back",
+                                       NULL),
+    [OWN_OUTBOX] = METRIC_COUNTER_INIT("loa_outbox_published_total",
+                                       "Retained documents acknowledged",
+                                       NULL),
+    [OWN_REFUSED] = METRIC_COUNTER_INIT("loa_outbox_refused_total",
+                                        "Retained documents refused",
+                                        NULL),
+};
+_Static_assert(OWN_N <=
+                   sizeof((struct service *)0)->own / sizeof(struct metric),
+               "struct service has room for them");
+
+static void on_lost(void *data)
+{
+    service_stop(data, EXIT_FAILURE); /* Who was lost is logged. */
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    log_info("service.signal", "number=%d", signum);
+    service_stop(handle->data, EXIT_SUCCESS);
+}
+
+/* --- the broker ------------------------------------------------------------
+ */
+
+static void on_connected(void *data)
+{
+    struct service *s = data;
+
+    if (s->outbox_open)
+        outbox_connected(&s->outbox);
+    log_info("service.ready", "name=%s http_port=%u", s->conf.name,
+             s->http_open ? http_port(&s->http) : 0);
+    if (s->conf.connected != NULL)
+        s->conf.connected(s->conf.data);
+}
+
+static void on_message(void *data, const struct mqtt_msg *msg)
+{
+    struct service *s = data;
+
+    if (s->conf.message != NULL)
+        s->conf.message(s->conf.data, msg);
+}
+
+static int on_password(void *data, char *buf, size_t cap)
+{
+    struct service *s = data;
+
+    return s->conf.password(s->conf.data, buf, cap);
+}
+
+void service_connect(struct service *s)
+{
+    struct mqtt_conf conf = {
+        .host = s->conf.settings->mqtt_host,
+        .port = s->conf.settings->mqtt_port,
+        .client_id = s->conf.client_id,
+        .username = s->conf.username,
+        .password = s->conf.password == NULL ? NULL : on_password,
+        .filters = s->conf.filters,
+        .filters_n = s->conf.filters_n,
+        .ca_file = s->conf.settings->mqtt_ca_file,
+        .policy = MQTT_EXIT,
+        .on_connected = on_connected,
+        .on_message = on_message,
+        .on_lost = on_lost,
+        .data = s,
+    };
+
+    if (s->stopping || s->mqtt_open)
+        return;
+    if (mqtt_open(&s->mqtt, &s->loop, &conf) == LOA_OK)
+        s->mqtt_open = true;
+    else
+        service_stop(s, EXIT_FAILURE);
+}
+
+/* --- /metrics, /readyz -----------------------------------------------------
+ */
+
+static bool is_ready(void *data, const char **why)
+{
+    struct service *s = data;
+
+    if (s->pg_open && s->pg.conn == NULL) {
+        *why = "the database is not connected";
+        return false;
+    }
+    if (!s->mqtt_open || !s->mqtt.connected) {
+        *why = "the broker is not connected";
+        return false;
+    }
+    return s->conf.ready == NULL || s->conf.ready(s->conf.data, why);
+}
+
+static void collect(void *data)
+{
+    struct service *s = data;
+    const double values[OWN_N] = {
+        [OWN_CONNECTED] = s->mqtt.connected,
+        [OWN_RECEIVED] = (double)s->mqtt.received_n,
+        [OWN_PUBLISHED] = (double)s->mqtt.published_n,
+        [OWN_BATCHES] = (double)s->pg.batches_n,
+        [OWN_FAILED] = (double)s->pg.failed_n,
+        [OWN_OUTBOX] = (double)s->outbox.published_n,
+        [OWN_REFUSED] = (double)s->outbox.refused_n,
+    };
+
+    for (int i = 0; i < OWN_N; i++)
+        metric_set(&s->own[i], values[i]);
+    if (s->conf.collect != NULL)
+        s->conf.collect(s->conf.data);
+}
+
+static int open_http(struct service *s)
+{
+    struct http_conf conf = {
+        .host = s->conf.settings->http_host,
+        .port = s->conf.settings->http_port,
+        .metrics = &s->metrics,
+        .collect = collect,
+        .ready = is_ready,
+        .data = s,
+    };
+    int rv;
+
+    memcpy(s->own, own, sizeof own);
+    rv = metrics_register(&s->metrics, s->own, OWN_N);
+    if (rv != LOA_OK || conf.port == 0)
+        return rv;
+    rv = http_open(&s->http, &s->loop, &conf);
+    s->http_open = rv == LOA_OK;
+    return rv;
+}
+
+/* --- start and stop --------------------------------------------------------
+ */
+
+static int open_pg(struct service *s)
+{
+    struct pg_conf conf = {.conninfo = s->conf.settings->pg,
+                           .name = s->conf.name,
+                           .schema = s->conf.schema};
+    int rv;
+
+    if (s->conf.schema == NULL)
+        return LOA_OK;
+    rv = pg_open(&s->pg, &s->loop, &conf, on_lost, s);
+    s->pg_open = rv == LOA_OK;
+    if (rv == LOA_OK)
+        rv = pg_prepare(&s->pg, s->conf.stmts, s->conf.stmts_n);
+    if (rv == LOA_OK && s->conf.outbox) {
+        rv = outbox_open(&s->outbox, &s->loop, &s->pg, &s->mqtt);
+        s->outbox_open = rv == LOA_OK;
+    }
+    if (rv == LOA_OK && s->conf.inbox) {
+        rv = inbox_open(&s->inbox, &s->loop, &s->pg);
+        s->inbox_open = rv == LOA_OK;
+    }
+    return rv;
+}
+
+static int start(struct service *s)
+{
+    int rv = LOA_ESYS;
+
+    if (uv_signal_start(&s->sigint, on_signal, SIGINT) == 0 &&
+        uv_signal_start(&s->sigterm, on_signal, SIGTERM) == 0)
+        rv = open_pg(s);
+    if (rv == LOA_OK)
+        rv = open_http(s);
+    if (rv != LOA_OK)
+        return rv;
+    s->started = true;
+    if (s->conf.start != NULL)
+        rv = s->conf.start(s->conf.data);
+    if (rv == LOA_OK && !s->conf.connect_later)
+        service_connect(s);
+    return rv;
+}
+
+void service_stop(struct service *s, int exit_code)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->exit_code = exit_code;
+    log_info("service.stop", "name=%s code=%d", s->conf.name, exit_code);
+    if (s->started && s->conf.stop != NULL)
+        s->conf.stop(s->conf.data);
+    if (s->inbox_open)
+        inbox_close(&s->inbox);
+    if (s->outbox_open)
+        outbox_close(&s->outbox);
+    if (s->mqtt_open)
+        mqtt_close(&s->mqtt);
+    if (s->http_open)
+        http_close(&s->http);
+    if (s->pg_open)
+        pg_close(&s->pg);
+    uv_close((uv_handle_t *)&s->sigint, NULL);
+    uv_close((uv_handle_t *)&s->sigterm, NULL);
+}
+
+int service_run(struct service *s, const struct service_conf *conf)
+{
+    int rv;
+
+    memset(s, 0, sizeof *s);
+    s->conf = *conf;
+    signal(SIGPIPE, SIG_IGN);
+    rv = uv_loop_init(&s->loop);
+    /* The first signal handle makes the loop's pipe; the second cannot fail. */
+    if (rv != 0 || (rv = uv_signal_init(&s->loop, &s->sigint)) != 0) {
+        log_error("service.loop", "text=%s", uv_strerror(rv));
+        return EXIT_FAILURE;
+    }
+    uv_signal_init(&s->loop, &s->sigterm);
+    s->sigint.data = s->sigterm.data = s;
+    rv = start(s);
+    if (rv != LOA_OK) {
+        log_error("service.start", "name=%s text=%s", conf->name,
+                  loa_strerror(rv));
+        service_stop(s, EXIT_FAILURE);
+    }
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    rv = uv_loop_close(&s->loop);
+    assert(rv == 0); /* Else a handle was left open: a leak. */
+    (void)rv;
+    return s->exit_code;
+}
