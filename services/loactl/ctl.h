@@ -1,0 +1,127 @@
+/* ctl.h -- loactl: what its commands share.
+ *
+ * Every command is a row of a table (struct command): name, arguments, options,
+ * one example, function. Dispatch, --help and the shell completion come from
+ * that table alone. */
+
+#ifndef LOA_LOACTL_CTL_H
+#define LOA_LOACTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/identity.h"
+
+#define CTL_POSITIONALS_MAX 64
+#define CTL_OPTIONS_MAX 16
+
+/* Exit codes: for scripts. */
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_REFUSED = 1, /* A service said no, and why. */
+    CTL_USAGE = 2,   /* The command line, or a file named there, is wrong. */
+    CTL_UNREACHABLE = 3, /* No broker or no answer: nothing is known. */
+    CTL_FAILED = 4,      /* This machine failed: disk, memory. */
+};
+
+struct option_def {
+    const char *name; /* Without "--". */
+    const char *arg;  /* What it takes, for --help; NULL: a flag. */
+    const char *help;
+};
+
+struct ctl;
+
+struct command {
+    const char *group; /* "content" */
+    const char *verb;  /* "add"; "" if the group is the command. */
+    const char *args;  /* "FILE", "[AREA...]" */
+    const char *about; /* One line. */
+    const char *example;
+    const struct option_def *options; /* Ends with a row of NULLs, or NULL. */
+    int args_min, args_max;
+    int (*run)(struct ctl *c);
+};
+
+/* Tables of the command files, each ended by a row of NULLs. */
+extern const struct command commands_key[], commands_area[], commands_device[],
+    commands_content[], commands_schedule[], commands_status[];
+
+struct link; /* The connection to the broker; see link.c. */
+
+/* One run of loactl. */
+struct ctl {
+    const struct command *command;
+    const char *positionals[CTL_POSITIONALS_MAX];
+    int positionals_n;
+    const char *values[CTL_OPTIONS_MAX]; /* Parallel to command->options. */
+    const char *host, *broker, *identity_path;
+    unsigned port;
+    unsigned timeout_s;
+    bool json, english, color, quiet;
+    struct loa_identity identity; /* Read on first use. */
+    bool identity_read;
+    struct link *link;
+};
+
+/* The value of an option of the command; NULL if it was not given. A flag that
+ * was given is "". The name must be in the table (asserted). */
+const char *ctl_option(const struct ctl *c, const char *name);
+
+/* A number option. False after a sentence on stderr: not a number, or outside
+ * min..max. Not given: *out = def. */
+bool ctl_number(const struct ctl *c,
+                const char *name,
+                long long min,
+                long long max,
+                long long def,
+                long long *out);
+
+/* The identity of --identity or LOA_IDENTITY; NULL after a sentence. */
+const struct loa_identity *ctl_identity(struct ctl *c);
+
+/* A sentence on stderr, with the name of the command before it. vi or en by the
+ * user's language. Returns exit, so that a command can `return ctl_fail(...)`.
+ */
+int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
+    __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+
+/* --- out.c: what a person or a script reads on stdout --------------------- */
+
+/* Print (with --json: the object or array, one line) and free it. */
+void out_json(json_t *value);
+
+/* A table for people: columns as wide as needed, heads bold on a terminal.
+ * UTF-8 widths are counted in characters. */
+struct table {
+    size_t columns_n, rows_n, cap;
+    char **cells; /* rows_n * columns_n; row 0 are the heads. */
+};
+void table_init(struct table *t, size_t columns_n, ...);
+void table_row(struct table *t, ...); /* columns_n strings; copied. */
+void table_print(const struct ctl *c, struct table *t); /* And free. */
+
+/* "2026-12-01 17:00:05" in Asia/Ho_Chi_Minh; 0 is "-". */
+const char *out_time(int64_t at_ms, char buf[32]);
+json_t *json_time(int64_t at_ms); /* ISO 8601 with +07:00, or null. */
+json_t *json_hex(const void *data, size_t len);
+const char *out_hex(const void *data, size_t len, char *buf);
+
+/* A bar on stderr, only on a terminal and not with --quiet. permille 1000 ends
+ * it. */
+void out_progress(const struct ctl *c, const char *label, unsigned permille);
+
+/* --- when.c -----------------------------------------------------------------
+ */
+
+/* "2026-12-01T17:00", "2026-12-01 17:00:05", "17:00" (today, or tomorrow if
+ * that is past), "+90s", "+5m", "+2h", "+1d" -> Unix ms. False after a
+ * sentence. */
+bool when_parse(const struct ctl *c,
+                const char *text,
+                int64_t now_ms,
+                int64_t *at_ms);
+
+#endif /* LOA_LOACTL_CTL_H */

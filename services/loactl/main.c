@@ -1,0 +1,428 @@
+/* loactl -- the command line for operators and staff: parses, dispatches. */
+
+#include <assert.h>
+#include <errno.h>
+#include <locale.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loactl/ctl.h"
+#include "loactl/link.h"
+#include "proto/io/config.h"
+#include "proto/io/identity_file.h"
+#include "proto/io/log.h"
+
+static const struct command *const tables[] = {
+    commands_key,     commands_area,     commands_device,
+    commands_content, commands_schedule, commands_status,
+};
+#define TABLES_N (sizeof tables / sizeof tables[0])
+
+static const struct option_def globals[] = {
+    {"identity", "FILE", "who you are: your identity file (LOA_IDENTITY)"},
+    {"host", "HOST", "the broker's address (LOA_HOST; 127.0.0.1)"},
+    {"port", "PORT", "the broker's port (LOA_PORT; 1883)"},
+    {"broker", "NAME", "the broker's name in logins (LOA_BROKER; loa)"},
+    {"timeout", "SECONDS", "how long to wait for an answer (30)"},
+    {"lang", "vi|en", "language of sentences (LOA_LANG; from LANG, else vi)"},
+    {"json", NULL, "print JSON for scripts"},
+    {"quiet", NULL, "no progress bars"},
+    {"help", NULL, "this text"},
+    {NULL, NULL, NULL},
+};
+
+/* --- helpers of ctl.h -------------------------------------------------------
+ */
+
+const char *ctl_option(const struct ctl *c, const char *name)
+{
+    const struct option_def *o = c->command->options;
+
+    for (int i = 0; o != NULL && o[i].name != NULL; i++)
+        if (strcmp(o[i].name, name) == 0)
+            return c->values[i];
+    assert(!"an option that the table lacks");
+    return NULL;
+}
+
+bool ctl_number(const struct ctl *c,
+                const char *name,
+                long long min,
+                long long max,
+                long long def,
+                long long *out)
+{
+    const char *text = ctl_option(c, name);
+    char *end;
+
+    *out = def;
+    if (text == NULL)
+        return true;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (errno == 0 && end != text && *end == '\0' && *out >= min && *out <= max)
+        return true;
+    ctl_fail(c, 0, "--%s %s: cần một số từ %lld đến %lld",
+             "--%s %s: want a number from %lld to %lld", name, text, min, max);
+    return false;
+}
+
+int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "loactl");
+    if (c->command != NULL)
+        fprintf(stderr, " %s%s%s", c->command->group,
+                c->command->verb[0] != '\0' ? " " : "", c->command->verb);
+    fprintf(stderr, ": ");
+    va_start(ap, en);
+    vfprintf(stderr, c->english ? en : vi, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return exit;
+}
+
+const struct loa_identity *ctl_identity(struct ctl *c)
+{
+    char why[IDENTITY_WHY_CAP];
+
+    if (c->identity_read)
+        return &c->identity;
+    if (c->identity_path == NULL) {
+        ctl_fail(c, 0,
+                 "chưa biết bạn là ai: hãy dùng --identity TỆP hoặc đặt "
+                 "LOA_IDENTITY",
+                 "who are you? use --identity FILE or set LOA_IDENTITY");
+        return NULL;
+    }
+    if (identity_file_read(c->identity_path, &c->identity, why) != LOA_OK) {
+        ctl_fail(c, 0, "%s", "%s", why);
+        return NULL;
+    }
+    c->identity_read = true;
+    return &c->identity;
+}
+
+/* --- help -------------------------------------------------------------------
+ */
+
+static void print_options(const struct option_def *o)
+{
+    for (; o != NULL && o->name != NULL; o++) {
+        char head[48];
+        snprintf(head, sizeof head, "--%s %s", o->name,
+                 o->arg != NULL ? o->arg : "");
+        printf("  %-24s %s\n", head, o->help);
+    }
+}
+
+static void help_all(void)
+{
+    printf(
+        "loactl -- what is on air, and how it gets there\n\n"
+        "usage: loactl [OPTIONS] COMMAND [ARGUMENTS]\n\n");
+    for (size_t t = 0; t < TABLES_N; t++)
+        for (const struct command *m = tables[t]; m->group != NULL; m++) {
+            char head[64];
+            snprintf(head, sizeof head, "%s %s %s", m->group, m->verb, m->args);
+            printf("  %-38s %s\n", head, m->about);
+        }
+    printf("  %-38s %s\n\n", "completion bash", "a script for the shell");
+    print_options(globals);
+    printf(
+        "\nexample: loactl --identity editor.id content add news.wav\n"
+        "exit: 0 done, 1 refused, 2 wrong usage, 3 no answer, 4 failed\n");
+}
+
+static void help_command(const struct command *m)
+{
+    printf("loactl %s %s %s\n  %s\n\n", m->group, m->verb, m->args, m->about);
+    if (m->options != NULL)
+        print_options(m->options);
+    printf("\nexample: %s\n", m->example);
+}
+
+/* --- completion
+ * --------------------------------------------------------------- */
+
+static void complete_group(const struct command *table)
+{
+    const char *group = table->group;
+
+    printf("    %s) words=\"", group);
+    for (const struct command *m = table; m->group != NULL; m++)
+        if (strcmp(m->group, group) == 0 && m->verb[0] != '\0')
+            printf("%s ", m->verb);
+    printf("\" ;;\n");
+}
+
+/* One group may share its table with others (status, watch). */
+static void complete_groups(const struct command *table)
+{
+    const char *last = "";
+
+    for (const struct command *m = table; m->group != NULL; m++)
+        if (strcmp(m->group, last) != 0) {
+            complete_group(m);
+            last = m->group;
+        }
+}
+
+static int print_completion(void)
+{
+    printf(
+        "# bash completion of loactl: source <(loactl completion bash)\n"
+        "_loactl() {\n"
+        "  local cur=${COMP_WORDS[COMP_CWORD]} words= group= verb= w i\n"
+        "  for ((i = 1; i < COMP_CWORD; i++)); do w=${COMP_WORDS[i]}\n"
+        "    case $w in --identity|--host|--port|--broker|--timeout|--lang)"
+        " ((i++)) ;; -*) ;;\n"
+        "      *) if [ -z \"$group\" ]; then group=$w;"
+        " elif [ -z \"$verb\" ]; then verb=$w; fi ;; esac\n"
+        "  done\n"
+        "  if [ -z \"$group\" ]; then words=\"completion");
+    for (size_t t = 0; t < TABLES_N; t++) {
+        const char *last = "";
+        for (const struct command *m = tables[t]; m->group != NULL; m++) {
+            if (strcmp(last, m->group) != 0)
+                printf(" %s", m->group);
+            last = m->group;
+        }
+    }
+    printf("\"\n  elif [ -z \"$verb\" ]; then case $group in\n");
+    for (size_t t = 0; t < TABLES_N; t++)
+        complete_groups(tables[t]);
+    printf("    esac\n  fi\n  case \"$group $verb\" in\n");
+    for (size_t t = 0; t < TABLES_N; t++)
+        for (const struct command *m = tables[t]; m->group != NULL; m++) {
+            printf("    \"%s %s\") words+=\" ", m->group, m->verb);
+            for (const struct option_def *o = m->options;
+                 o != NULL && o->name != NULL; o++)
+                printf("--%s ", o->name);
+            printf("\" ;;\n");
+        }
+    printf("  esac\n  words+=\"");
+    for (const struct option_def *o = globals; o->name != NULL; o++)
+        printf(" --%s", o->name);
+    printf(
+        "\"\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+        "  [[ $cur == -* ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n}\n"
+        "complete -F _loactl loactl\n");
+    return CTL_OK;
+}
+
+/* --- the command line -------------------------------------------------------
+ */
+
+static const struct command *find(const char *group, const char *verb)
+{
+    for (size_t t = 0; t < TABLES_N; t++)
+        for (const struct command *m = tables[t]; m->group != NULL; m++)
+            if (strcmp(m->group, group) == 0 &&
+                (m->verb[0] == '\0' ||
+                 (verb != NULL && strcmp(m->verb, verb) == 0)))
+                return m;
+    return NULL;
+}
+
+static int find_option(const struct option_def *o, const char *name, size_t len)
+{
+    for (int i = 0; o != NULL && o[i].name != NULL; i++)
+        if (strlen(o[i].name) == len && memcmp(o[i].name, name, len) == 0)
+            return i;
+    return -1;
+}
+
+static bool set_port(struct ctl *c, const char *text, unsigned *out, long max)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0' || n < 1 || n > max) {
+        ctl_fail(c, 0, "%s: cần một số từ 1 đến %ld",
+                 "%s: want a number from 1 to %ld", text, max);
+        return false;
+    }
+    *out = (unsigned)n;
+    return true;
+}
+
+static bool set_global(struct ctl *c, const char *name, const char *value)
+{
+    if (strcmp(name, "identity") == 0)
+        c->identity_path = value;
+    else if (strcmp(name, "host") == 0)
+        c->host = value;
+    else if (strcmp(name, "broker") == 0)
+        c->broker = value;
+    else if (strcmp(name, "port") == 0)
+        return set_port(c, value, &c->port, 65535);
+    else if (strcmp(name, "timeout") == 0)
+        return set_port(c, value, &c->timeout_s, 86400);
+    else if (strcmp(name, "lang") == 0)
+        c->english = strcmp(value, "en") == 0;
+    else if (strcmp(name, "json") == 0)
+        c->json = true;
+    else if (strcmp(name, "quiet") == 0)
+        c->quiet = true;
+    return true;
+}
+
+static bool from_environment(struct ctl *c)
+{
+    const char *lang = getenv("LOA_LANG");
+    const char *port = getenv("LOA_PORT");
+    const char *text;
+
+    if (lang == NULL)
+        lang = getenv("LANG");
+    c->english = lang != NULL && strncmp(lang, "en", 2) == 0;
+    c->host = (text = getenv("LOA_HOST")) != NULL ? text : "127.0.0.1";
+    c->broker = (text = getenv("LOA_BROKER")) != NULL ? text : "loa";
+    c->identity_path = getenv("LOA_IDENTITY");
+    c->port = 1883;
+    c->timeout_s = 30;
+    c->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    return port == NULL || set_port(c, port, &c->port, 65535);
+}
+
+/* One "--name", "--name value" or "--name=value" at argv[*i]. */
+static bool take_option(struct ctl *c, int argc, char *argv[], int *i)
+{
+    const char *name = argv[*i] + 2, *value = "";
+    size_t len = strcspn(name, "=");
+    const struct option_def *own =
+        c->command != NULL ? c->command->options : NULL;
+    int at = find_option(own, name, len);
+    const struct option_def *o = own + (at >= 0 ? at : 0);
+
+    if (at < 0) {
+        int g = find_option(globals, name, len);
+        if (g < 0) {
+            ctl_fail(c, 0, "không có tuỳ chọn %s; xem --help",
+                     "there is no option %s; see --help", argv[*i]);
+            return false;
+        }
+        o = &globals[g];
+    }
+    if (o->arg != NULL) {
+        if (name[len] == '=') {
+            value = name + len + 1;
+        } else if (*i + 1 < argc) {
+            value = argv[++*i];
+        } else {
+            ctl_fail(c, 0, "--%s cần %s", "--%s needs %s", o->name, o->arg);
+            return false;
+        }
+    }
+    if (at >= 0)
+        c->values[at] = value;
+    else if (strcmp(o->name, "help") != 0)
+        return set_global(c, o->name, value);
+    return true;
+}
+
+/* The command's words come first among the words that are no options. */
+static void find_command(struct ctl *c, int argc, char *argv[])
+{
+    const char *words[2] = {NULL, NULL};
+    int n = 0;
+
+    for (int i = 1; i < argc && n < 2; i++) {
+        if (strncmp(argv[i], "--", 2) != 0) {
+            words[n++] = argv[i];
+            continue;
+        }
+        int g = find_option(globals, argv[i] + 2, strlen(argv[i] + 2));
+        if (g >= 0 && globals[g].arg != NULL)
+            i++;
+    }
+    if (n > 0)
+        c->command = find(words[0], words[1]);
+}
+
+static bool parse(struct ctl *c, int argc, char *argv[])
+{
+    int skip = c->command == NULL ? 0 : c->command->verb[0] != '\0' ? 2 : 1;
+    bool only_words = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
+            if (!take_option(c, argc, argv, &i))
+                return false;
+        } else if (skip > 0) {
+            skip--;
+        } else if (c->positionals_n < CTL_POSITIONALS_MAX) {
+            c->positionals[c->positionals_n++] = argv[i];
+        } else {
+            ctl_fail(c, 0, "quá nhiều đối số", "too many arguments");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool wants(const char *what, const char *brief, int argc, char *argv[])
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], what) == 0 || strcmp(argv[i], brief) == 0)
+            return true;
+    return false;
+}
+
+/* Everything about the command line that needs no command to run; -1: go on. */
+static int before(struct ctl *c, int argc, char *argv[])
+{
+    if (wants("--version", "-V", argc, argv)) {
+        printf("loactl %s\n", LOA_VERSION);
+        return CTL_OK;
+    }
+    find_command(c, argc, argv);
+    if (wants("--help", "-h", argc, argv) || argc == 1) {
+        if (c->command != NULL)
+            help_command(c->command);
+        else
+            help_all();
+        return argc == 1 ? CTL_USAGE : CTL_OK;
+    }
+    if (c->command == NULL && wants("completion", "completion", argc, argv))
+        return print_completion();
+    if (c->command == NULL)
+        return ctl_fail(c, CTL_USAGE, "không có lệnh này; xem loactl --help",
+                        "there is no such command; see loactl --help");
+    return -1;
+}
+
+int main(int argc, char *argv[])
+{
+    static struct ctl c;
+    int rc;
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    log_level = LOG_ERROR; /* A person reads; sentences come from ctl_fail(). */
+    if (sodium_init() < 0)
+        return CTL_FAILED;
+    if (!from_environment(&c))
+        return CTL_USAGE;
+    rc = before(&c, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!parse(&c, argc, argv))
+        return CTL_USAGE;
+    if (c.positionals_n < c.command->args_min ||
+        c.positionals_n > c.command->args_max)
+        return ctl_fail(&c, CTL_USAGE, "cách dùng: loactl %s %s %s",
+                        "usage: loactl %s %s %s", c.command->group,
+                        c.command->verb, c.command->args);
+    rc = c.command->run(&c);
+    link_close(&c);
+    sodium_memzero(&c.identity, sizeof c.identity);
+    return rc;
+}
