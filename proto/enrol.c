@@ -17,7 +17,8 @@ void loa_enrol_code(const uint8_t random[LOA_CODE_RANDOM_BYTES],
 
         for (size_t k = 0; k < 5; k++) {
             size_t bit = 5 * i + k;
-            bits = bits << 1 | (random[bit / 8] >> (7 - bit % 8) & 1u);
+            bits =
+                bits << 1 | ((unsigned)random[bit / 8] >> (7 - bit % 8) & 1u);
         }
         if (i != 0 && i % 4 == 0)
             out[at++] = '-';
