@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,10 @@ enum {
     OWN_FAILED,
     OWN_OUTBOX,
     OWN_REFUSED,
+    OWN_ANSWERED,
+    OWN_REPEATED,
+    OWN_DISBELIEVED,
+    OWN_REVOCATIONS,
     OWN_N
 };
 
@@ -40,6 +45,18 @@ static const struct metric own[OWN_N] = {
     [OWN_REFUSED] = METRIC_COUNTER_INIT("loa_outbox_refused_total",
                                         "Retained documents refused",
                                         NULL),
+    [OWN_ANSWERED] = METRIC_COUNTER_INIT("loa_rpc_answered_total",
+                                         "Requests answered",
+                                         NULL),
+    [OWN_REPEATED] = METRIC_COUNTER_INIT("loa_rpc_repeated_total",
+                                         "Requests answered from the inbox",
+                                         NULL),
+    [OWN_DISBELIEVED] = METRIC_COUNTER_INIT("loa_rpc_disbelieved_total",
+                                            "Requests that failed verification",
+                                            NULL),
+    [OWN_REVOCATIONS] = METRIC_GAUGE_INIT("loa_trust_list_number",
+                                          "Number of the revocation list",
+                                          NULL),
 };
 _Static_assert(OWN_N <=
                    sizeof((struct service *)0)->own / sizeof(struct metric),
@@ -74,16 +91,54 @@ static void on_connected(void *data)
 static void on_message(void *data, const struct mqtt_msg *msg)
 {
     struct service *s = data;
+    struct loa_topic t;
 
-    if (s->conf.message != NULL)
+    if (loa_topic_parse(msg->topic, &t) != LOA_OK ||
+        (s->conf.intercept != NULL && s->conf.intercept(s->conf.data, msg)))
+        return;
+    if (s->trust_open && trustlist_topic(msg->topic))
+        trustlist_message(&s->trust, msg);
+    else if (s->rpc_open && t.plane == LOA_PLANE_RPC &&
+             strcmp(t.kind, s->conf.name) == 0 &&
+             loa_area_within(t.area, s->identity.leaf.area))
+        rpc_message(&s->rpc, msg);
+    else if (s->conf.message != NULL)
         s->conf.message(s->conf.data, msg);
+}
+
+static void on_trust(void *data)
+{
+    struct service *s = data;
+
+    if (s->conf.trust_changed != NULL)
+        s->conf.trust_changed(s->conf.data);
 }
 
 static int on_password(void *data, char *buf, size_t cap)
 {
-    struct service *s = data;
+    return identity_password(&((struct service *)data)->login, buf, cap);
+}
 
-    return s->conf.password(s->conf.data, buf, cap);
+/* Revocations of the own area and of those above; requests. */
+static int subscribe(struct service *s)
+{
+    const char *area = s->identity.leaf.area;
+    char filter[LOA_TOPIC_CAP], prefix[LOA_AREA_CAP];
+    int rv = LOA_OK;
+
+    for (size_t d = 1;
+         s->trust_open && rv == LOA_OK && d <= loa_area_depth(area); d++) {
+        loa_area_prefix(area, d, prefix);
+        rv = loa_topic_build(filter, sizeof filter, LOA_PLANE_DOWN, "trust",
+                             prefix, NULL);
+        if (rv == LOA_OK)
+            rv = mqtt_subscribe(&s->mqtt, filter, 1);
+    }
+    if (rv == LOA_OK && s->rpc_open) {
+        rpc_filter(&s->rpc, filter);
+        rv = mqtt_subscribe(&s->mqtt, filter, 1);
+    }
+    return rv;
 }
 
 void service_connect(struct service *s)
@@ -91,9 +146,9 @@ void service_connect(struct service *s)
     struct mqtt_conf conf = {
         .host = s->conf.settings->mqtt_host,
         .port = s->conf.settings->mqtt_port,
-        .client_id = s->conf.client_id,
-        .username = s->conf.username,
-        .password = s->conf.password == NULL ? NULL : on_password,
+        .client_id = s->identity.leaf.principal,
+        .username = s->identity.leaf.principal,
+        .password = on_password,
         .filters = s->conf.filters,
         .filters_n = s->conf.filters_n,
         .ca_file = s->conf.settings->mqtt_ca_file,
@@ -106,9 +161,8 @@ void service_connect(struct service *s)
 
     if (s->stopping || s->mqtt_open)
         return;
-    if (mqtt_open(&s->mqtt, &s->loop, &conf) == LOA_OK)
-        s->mqtt_open = true;
-    else
+    s->mqtt_open = mqtt_open(&s->mqtt, &s->loop, &conf) == LOA_OK;
+    if (!s->mqtt_open || subscribe(s) != LOA_OK)
         service_stop(s, EXIT_FAILURE);
 }
 
@@ -141,6 +195,10 @@ static void collect(void *data)
         [OWN_FAILED] = (double)s->pg.failed_n,
         [OWN_OUTBOX] = (double)s->outbox.published_n,
         [OWN_REFUSED] = (double)s->outbox.refused_n,
+        [OWN_ANSWERED] = (double)s->rpc.answered_n,
+        [OWN_REPEATED] = (double)s->rpc.repeated_n,
+        [OWN_DISBELIEVED] = (double)s->rpc.refused_n,
+        [OWN_REVOCATIONS] = (double)s->trust.trust.revoked.number,
     };
 
     for (int i = 0; i < OWN_N; i++)
@@ -194,7 +252,59 @@ static int open_pg(struct service *s)
         rv = inbox_open(&s->inbox, &s->loop, &s->pg);
         s->inbox_open = rv == LOA_OK;
     }
+    if (rv == LOA_OK) {
+        rv = trustlist_open(&s->trust, &s->pg, s->identity.root, on_trust, s);
+        s->trust_open = rv == LOA_OK;
+    }
     return rv;
+}
+
+static int open_rpc(struct service *s)
+{
+    const struct rpc_options o = {.service = s->conf.name,
+                                  .request_type = s->conf.request_type,
+                                  .answer_type = s->conf.answer_type,
+                                  .mqtt = &s->mqtt,
+                                  .pg = &s->pg,
+                                  .inbox = &s->inbox,
+                                  .identity = &s->identity,
+                                  .trust = &s->trust,
+                                  .on_request = s->conf.on_request,
+                                  .data = s->conf.data};
+    int rv;
+
+    if (o.on_request == NULL)
+        return LOA_OK;
+    assert(s->inbox_open && s->trust_open);
+    rv = rpc_init(&s->rpc, &o);
+    s->rpc_open = rv == LOA_OK;
+    return rv;
+}
+
+/* Who this service is. A wrong file stops it before it opens anything. */
+static int read_identity(struct service *s)
+{
+    const char *path = s->conf.settings->identity_path;
+    const struct loa_certificate *me = &s->identity.leaf;
+    char why[IDENTITY_WHY_CAP];
+    int rv = identity_file_read(path, &s->identity, why);
+
+    if (rv != LOA_OK) {
+        log_error("service.identity", "text=%s", why);
+        return rv;
+    }
+    if (s->identity.certificates_n == 0 || !s->identity.root_known ||
+        me->role != LOA_ROLE_SERVICE ||
+        strcmp(me->service, s->conf.name) != 0) {
+        log_error("service.identity",
+                  "file=%s text=its certificate is not that of a service "
+                  "called %s",
+                  path, s->conf.name);
+        return LOA_EINVAL;
+    }
+    s->login = (struct identity_login){&s->identity, s->conf.settings->broker,
+                                       me->principal};
+    return LOA_OK;
 }
 
 static int start(struct service *s)
@@ -203,7 +313,11 @@ static int start(struct service *s)
 
     if (uv_signal_start(&s->sigint, on_signal, SIGINT) == 0 &&
         uv_signal_start(&s->sigterm, on_signal, SIGTERM) == 0)
+        rv = read_identity(s);
+    if (rv == LOA_OK)
         rv = open_pg(s);
+    if (rv == LOA_OK)
+        rv = open_rpc(s);
     if (rv == LOA_OK)
         rv = open_http(s);
     if (rv != LOA_OK)
@@ -225,6 +339,8 @@ void service_stop(struct service *s, int exit_code)
     log_info("service.stop", "name=%s code=%d", s->conf.name, exit_code);
     if (s->started && s->conf.stop != NULL)
         s->conf.stop(s->conf.data);
+    if (s->rpc_open)
+        rpc_close(&s->rpc);
     if (s->inbox_open)
         inbox_close(&s->inbox);
     if (s->outbox_open)
@@ -233,6 +349,8 @@ void service_stop(struct service *s, int exit_code)
         mqtt_close(&s->mqtt);
     if (s->http_open)
         http_close(&s->http);
+    if (s->trust_open)
+        trustlist_close(&s->trust);
     if (s->pg_open)
         pg_close(&s->pg);
     uv_close((uv_handle_t *)&s->sigint, NULL);
@@ -246,6 +364,8 @@ int service_run(struct service *s, const struct service_conf *conf)
     memset(s, 0, sizeof *s);
     s->conf = *conf;
     signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0)
+        return EXIT_FAILURE;
     rv = uv_loop_init(&s->loop);
     /* The first signal handle makes the loop's pipe; the second cannot fail. */
     if (rv != 0 || (rv = uv_signal_init(&s->loop, &s->sigint)) != 0) {
@@ -264,5 +384,6 @@ int service_run(struct service *s, const struct service_conf *conf)
     rv = uv_loop_close(&s->loop);
     assert(rv == 0); /* Else a handle was left open: a leak. */
     (void)rv;
+    sodium_memzero(&s->identity, sizeof s->identity);
     return s->exit_code;
 }

@@ -17,8 +17,11 @@
 #include "common/metrics.h"
 #include "common/outbox.h"
 #include "common/pg.h"
+#include "common/rpc.h"
+#include "common/trustlist.h"
 #include "proto/err.h"
 #include "proto/io/config.h"
+#include "proto/io/identity_file.h"
 #include "proto/io/mqtt.h"
 
 /* Settings every service has; embed it in the service's own struct config. */
@@ -28,7 +31,9 @@ struct service_settings {
     unsigned mqtt_port;
     const char *mqtt_ca_file; /* "": no TLS. */
     const char *http_host;
-    unsigned http_port; /* 0: no /metrics. */
+    unsigned http_port;        /* 0: no /metrics. */
+    const char *identity_path; /* The service's own identity file. */
+    const char *broker;        /* The broker's name in logins. */
 };
 
 /* Their rows in the table of options: the first of the service's own.
@@ -67,9 +72,23 @@ struct service_settings {
          1,                                                                  \
          64,                                                                 \
          "address of /metrics, /healthz and /readyz"},                       \
+        {"http-port",                                                        \
+         CONFIG_UINT,                                                        \
+         offsetof(type, member.http_port),                                   \
+         http_port_def,                                                      \
+         0,                                                                  \
+         65535,                                                              \
+         "its TCP port; 0: none"},                                           \
+        {"identity",                                                         \
+         CONFIG_PATH,                                                        \
+         offsetof(type, member.identity_path),                               \
+         "",                                                                 \
+         0,                                                                  \
+         0,                                                                  \
+         "identity file with this service's key and certificates"},          \
     {                                                                        \
-        "http-port", CONFIG_UINT, offsetof(type, member.http_port),          \
-            http_port_def, 0, 65535, "its TCP port; 0: none"                 \
+        "broker", CONFIG_TEXT, offsetof(type, member.broker), "loa", 1, 64,  \
+            "the broker's name, as its plugin knows it"                      \
     }
 
 /* What a service is made of. Everything pointed to must outlive the run.
@@ -81,12 +100,17 @@ struct service_conf {
     const char *schema; /* PostgreSQL schema; NULL: no database. */
     const struct pg_stmt *stmts;
     size_t stmts_n;
-    bool outbox, inbox; /* The schema has these tables. */
-    const char *client_id;
-    const char *username;
-    int (*password)(void *data, char *buf, size_t cap); /* As mqtt_conf. */
-    const struct mqtt_filter *filters;
+    bool outbox, inbox;                /* The schema has these tables. */
+    const struct mqtt_filter *filters; /* Beside those of trust and rpc. */
     size_t filters_n;
+
+    /* Requests: see rpc.h. Needs inbox. NULL: the service takes none. */
+    rpc_request_cb on_request;
+    enum loa_type request_type, answer_type;
+    /* A newer revocation list is believed; the store is s->trust.trust. */
+    void (*trust_changed)(void *data);
+    /* Sees every message first; true: it was dealt with. */
+    bool (*intercept)(void *data, const struct mqtt_msg *msg);
 
     /* The database is open and the loop about to run (blocking calls such as
      * pg_query_now() are still allowed): init the core, start own timers. The
@@ -114,9 +138,14 @@ struct service {
     struct metrics metrics; /* Register own sets in start(). */
     struct outbox outbox;
     struct inbox inbox;
+    struct loa_identity identity; /* Read, and fit for this service. */
+    struct identity_login login;
+    struct trustlist trust; /* With a database only. */
+    struct rpc rpc;
     struct service_conf conf;
-    struct metric own[8];
+    struct metric own[12];
     bool pg_open, mqtt_open, http_open, outbox_open, inbox_open;
+    bool trust_open, rpc_open;
     bool started, stopping;
     int exit_code;
 };
