@@ -99,7 +99,7 @@ $(B)/loa-speaker: $(call obj,$(wildcard devices/speaker/*.c)) $(B)/libloa-client
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,libuv libmosquitto $(PKGS_DEVICE) $(PKGS_PROTO)) -lm -o $@
 
 $(B)/loa-auth.so: $(call obj,$(wildcard broker-plugins/loa-auth/*.c)) $(B)/libloa-proto.a
-	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ $(call libs,$(PKGS_PROTO)) -lpthread -o $@
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared -Wl,-Bsymbolic $^ $(call libs,$(PKGS_PROTO)) -lpthread -o $@
 
 BINS := $(SERVICES:%=$(B)/loa-%) $(B)/loactl $(B)/loa-encode $(B)/loa-speaker $(B)/loa-auth.so
 

@@ -1,0 +1,107 @@
+/* gate.h -- the verdicts of the plugin, put together: login, subscription,
+ * publication, delivery, revocation. Pure: what the broker asks comes in with
+ * the time, the answer goes out. plugin.c is the only one who knows the broker.
+ *
+ * What a delivery costs: one look-up by pointer, one strcmp() of the topic, one
+ * AND of two masks, and as a rule one comparison of an area. */
+
+#ifndef LOA_AUTH_GATE_H
+#define LOA_AUTH_GATE_H
+
+#include "login.h"
+
+#define GATE_ARENA_BYTES (4 * LOA_ENVELOPE_BYTES_MAX + 65536)
+#define GATE_SWEEP_N 1024 /* Rows looked at in one sweep. */
+#define GATE_SWEEP_MS 50  /* Between sweeps. */
+#define GATE_KICKS_MAX 64 /* Clients cut in one sweep. */
+
+/* Why a topic is refused; the name is what the log says. */
+#define GATE_VERDICT_MAP(X)                                                 \
+    X(NO_SESSION, "no-session") /* Not logged in, or gone. */               \
+    X(TOPIC, "bad-topic")       /* Not one of ours. */                      \
+    X(RIGHT, "not-allowed")     /* No row of the table covers it. */        \
+    X(RETAIN, "retain")         /* May be sent, but not retained. */        \
+    X(WILL, "will")             /* A will other than its own state LOST. */ \
+    X(REVOKED, "revoked")                                                   \
+    X(EXPIRED, "expired") /* A certificate of the chain has ended. */
+
+enum gate_verdict {
+    GATE_OK = 0,
+#define X(code, text) GATE_##code,
+    GATE_VERDICT_MAP(X)
+#undef X
+};
+
+const char *gate_verdict_name(enum gate_verdict v);
+
+/* About 45 MB of address space, of which only the rows in use are touched:
+ * allocate with calloc(). Do not move it after gate_init(). */
+struct gate {
+    struct login_rules rules;
+    struct loa_trust trust;
+    uint64_t epoch; /* Counts the trust lists taken. */
+    struct seen seen;
+    struct rights_topic topic; /* The last one asked about. */
+    int64_t now_ms;            /* Wall time, as of the last call that told. */
+    size_t sweep_at;           /* Next row. */
+    int64_t sweep_ms;          /* Monotonic time of the last sweep. */
+    struct loa_arena arena;
+    _Alignas(16) uint8_t memory[GATE_ARENA_BYTES];
+    struct sessions sessions;
+};
+
+/* *g is all zero. */
+void gate_init(struct gate *g,
+               const struct login_rules *rules,
+               const uint8_t root[LOA_KEY_BYTES]);
+
+/* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full" or "in-use" (a
+ * login without valid time does not push out a live one). */
+LOA_MUST_CHECK const char *gate_login(struct gate *g,
+                                      const struct login_request *r);
+
+/* DISCONNECT. */
+void gate_gone(struct gate *g, const void *client);
+
+/* ACL_CHECK, one function for each access. */
+LOA_MUST_CHECK enum gate_verdict gate_subscribe(struct gate *g,
+                                                const void *client,
+                                                const char *filter);
+LOA_MUST_CHECK enum gate_verdict gate_read(struct gate *g,
+                                           const void *client,
+                                           const char *topic);
+
+struct gate_publication {
+    const void *client;
+    const char *topic;
+    struct loa_bytes payload;
+    bool retain;
+};
+LOA_MUST_CHECK enum gate_verdict gate_write(struct gate *g,
+                                            const struct gate_publication *p);
+
+/* Is p a trust list, which gate_trust() must see before it goes out? */
+bool gate_is_trust(struct gate *g, const struct gate_publication *p);
+
+/* MESSAGE: a trust list that passed gate_write(). OK: newer, believed, in force
+ * (keep its bytes on disk). REPLAYED: known. Else it must not go out. */
+LOA_MUST_CHECK enum loa_verdict gate_trust(struct gate *g, struct loa_bytes p);
+
+/* A trust list from disk. Its own expiry is no reason to forget it. */
+LOA_MUST_CHECK enum loa_verdict gate_restore(struct gate *g,
+                                             struct loa_bytes p);
+
+/* A client that must be cut: with its will, so that its state says LOST. */
+struct gate_kick {
+    char client_id[LOA_CLIENT_CAP];
+    enum gate_verdict why; /* REVOKED or EXPIRED. */
+};
+
+/* TICK. Every GATE_SWEEP_MS looks at the next GATE_SWEEP_N rows: forgets who is
+ * long gone and fills kicks[0..return value). */
+size_t gate_tick(struct gate *g,
+                 int64_t now_ms,
+                 int64_t monotonic_ms,
+                 struct gate_kick kicks[GATE_KICKS_MAX]);
+
+#endif /* LOA_AUTH_GATE_H */

@@ -1,0 +1,38 @@
+/* io_state.h -- the newest trust list on disk, written by a thread of its own.
+ *
+ * The broker's only thread hands the bytes over and goes on: it waits for no
+ * disk. A newer list takes the place of one that is not written yet. */
+
+#ifndef LOA_AUTH_IO_STATE_H
+#define LOA_AUTH_IO_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/err.h"
+
+#define IO_STATE_BYTES_MAX 60000
+#define IO_STATE_RETRY_S 5 /* After a write that failed. */
+
+struct io_state;
+
+/* The whole of a file, not more than cap bytes. LOA_ENOENT: there is none;
+ * LOA_ENOSPC: longer; LOA_ESYS: errno says why. */
+LOA_MUST_CHECK int io_file_read(const char *path,
+                                uint8_t *buf,
+                                size_t cap,
+                                size_t *len);
+
+/* Start the writer of path. NULL: no memory, or no thread. */
+struct io_state *io_state_open(const char *path);
+
+/* Have these bytes in the file soon. len is at most IO_STATE_BYTES_MAX. */
+void io_state_put(struct io_state *s, const uint8_t *data, size_t len);
+
+/* errno of a write that failed since the last call, or 0. */
+int io_state_error(struct io_state *s);
+
+/* Write what waits (one attempt), end the thread. s may be NULL. */
+void io_state_close(struct io_state *s);
+
+#endif /* LOA_AUTH_IO_STATE_H */

@@ -1,0 +1,196 @@
+#include "session.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef size_t (*home_cb)(const struct session *s);
+
+static size_t mix(uint64_t x)
+{
+    x *= UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(x >> 32) & (SESSION_SLOTS_N - 1);
+}
+
+static size_t home_client(const void *client)
+{
+    return mix((uint64_t)(uintptr_t)client >> 4);
+}
+
+/* FNV-1a. Ids come from certificates, not from strangers, but for the hex
+ * digits of a key: crowding one slot on purpose has SESSIONS_ENROLLING_MAX. */
+static size_t home_id(const char *id)
+{
+    uint64_t x = UINT64_C(0xcbf29ce484222325);
+
+    for (; *id != '\0'; id++)
+        x = (x ^ (uint8_t)*id) * UINT64_C(0x100000001b3);
+    return mix(x);
+}
+
+static size_t row_home_client(const struct session *s)
+{
+    return home_client(s->client);
+}
+
+static size_t row_home_id(const struct session *s)
+{
+    return home_id(s->client_id);
+}
+
+static size_t after(size_t slot)
+{
+    return (slot + 1) & (SESSION_SLOTS_N - 1);
+}
+
+static void index_add(uint32_t *slots, size_t slot, size_t row)
+{
+    while (slots[slot] != 0)
+        slot = after(slot);
+    slots[slot] = (uint32_t)row + 1;
+}
+
+/* Linear probing without tombstones: whoever stands behind the hole and may
+ * stand in it moves up. */
+static void index_remove(const struct sessions *t,
+                         uint32_t *slots,
+                         size_t row,
+                         home_cb home)
+{
+    size_t hole = home(&t->rows[row]);
+
+    while (slots[hole] != row + 1)
+        hole = after(hole);
+    for (size_t s = after(hole); slots[s] != 0; s = after(s)) {
+        size_t h = home(&t->rows[slots[s] - 1]);
+
+        /* Distance from its home to the hole, and to where it is. */
+        if (((hole - h) & (SESSION_SLOTS_N - 1)) <
+            ((s - h) & (SESSION_SLOTS_N - 1))) {
+            slots[hole] = slots[s];
+            hole = s;
+        }
+    }
+    slots[hole] = 0;
+}
+
+struct session *session_find(struct sessions *t, const void *client)
+{
+    size_t slot = home_client(client);
+
+    for (; t->by_client[slot] != 0; slot = after(slot)) {
+        struct session *s = &t->rows[t->by_client[slot] - 1];
+
+        if (s->client == client)
+            return s;
+    }
+    return NULL;
+}
+
+struct session *session_find_id(struct sessions *t, const char *client_id)
+{
+    size_t slot = home_id(client_id);
+
+    for (; t->by_id[slot] != 0; slot = after(slot)) {
+        struct session *s = &t->rows[t->by_id[slot] - 1];
+
+        if (s->state == SESSION_LIVE && strcmp(s->client_id, client_id) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+static void count(struct sessions *t, const struct session *s, size_t by)
+{
+    if (s->state == SESSION_LIVE)
+        t->live_n += by;
+    else
+        t->gone_n += by;
+    if (s->who.role == RIGHTS_ROLE_ENROLLING)
+        t->enrolling_n += by;
+}
+
+static struct session *row_take(struct sessions *t)
+{
+    if (t->free != 0) {
+        struct session *s = &t->rows[t->free - 1];
+
+        t->free = s->next_free;
+        return s;
+    }
+    return t->used_n < SESSIONS_MAX ? &t->rows[t->used_n++] : NULL;
+}
+
+static void row_free(struct sessions *t, struct session *s)
+{
+    size_t row = (size_t)(s - t->rows);
+
+    index_remove(t, t->by_client, row, row_home_client);
+    index_remove(t, t->by_id, row, row_home_id);
+    count(t, s, (size_t)-1);
+    memset(s, 0, sizeof *s);
+    s->next_free = t->free;
+    t->free = row + 1;
+}
+
+int session_add(struct sessions *t, const struct session *s)
+{
+    struct session *row;
+
+    session_remove(t, s->client);
+    if (s->who.role == RIGHTS_ROLE_ENROLLING &&
+        t->enrolling_n == SESSIONS_ENROLLING_MAX)
+        return LOA_EBUSY;
+    row = row_take(t);
+    if (row == NULL)
+        return LOA_EBUSY;
+    *row = *s;
+    row->state = SESSION_LIVE;
+    row->revoked = row->kicked = false;
+    index_add(t->by_client, row_home_client(row), (size_t)(row - t->rows));
+    index_add(t->by_id, row_home_id(row), (size_t)(row - t->rows));
+    count(t, row, 1);
+    return LOA_OK;
+}
+
+void session_gone(struct sessions *t, const void *client, int64_t now_ms)
+{
+    struct session *s = session_find(t, client);
+
+    if (s == NULL || s->state != SESSION_LIVE)
+        return;
+    if (!rights_have_will(&s->who)) {
+        row_free(t, s);
+        return;
+    }
+    count(t, s, (size_t)-1);
+    s->state = SESSION_GONE;
+    s->gone_at_ms = now_ms;
+    count(t, s, 1);
+}
+
+void session_remove(struct sessions *t, const void *client)
+{
+    struct session *s = session_find(t, client);
+
+    if (s != NULL)
+        row_free(t, s);
+}
+
+bool session_revoked(struct session *s,
+                     const struct loa_trust *trust,
+                     uint64_t epoch)
+{
+    struct loa_certificate link = {0};
+
+    if (s->judged_epoch == epoch)
+        return s->revoked;
+    s->judged_epoch = epoch;
+    s->revoked = false;
+    for (size_t i = 0; i < s->links_n && !s->revoked; i++) {
+        memcpy(link.issuer, s->links[i].issuer, sizeof link.issuer);
+        link.serial = s->links[i].serial;
+        loa_area_prefix(s->who.area, s->links[i].area_depth, link.area);
+        s->revoked = loa_trust_revoked(trust, &link);
+    }
+    return s->revoked;
+}

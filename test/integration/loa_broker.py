@@ -1,0 +1,244 @@
+"""A real Mosquitto with the plugin for tests, from deploy/mosquitto.conf.in.
+
+    with Broker(root) as broker:            # private folder, free port
+        c = broker.connect(lan)             # a Client, connected, MQTT 5
+        c.subscribe("loa/1/up/state/vn/08/#")   # -> reason code
+        c.publish("loa/1/...", b"", qos=1)      # -> reason code
+        c.wait_message(topic=...)               # -> message
+"""
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from loa_identity import ROOT_DIR, base64url
+
+BUILD = os.path.join(ROOT_DIR, os.environ.get("LOA_BUILD", "build/plain"))
+PLUGIN = os.path.join(BUILD, "loa-auth.so")
+TEMPLATE = os.path.join(ROOT_DIR, "deploy", "mosquitto.conf.in")
+LIMIT_S = 10
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what, limit_s=LIMIT_S):
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what}: not within {limit_s} s")
+
+
+def configuration(values, extra=""):
+    """The template with its @NAMES@ replaced; `extra` goes before the
+    listener, where global settings belong."""
+    with open(TEMPLATE, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#"))
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    assert "@" not in text, text
+    return text.replace("\nlistener ", f"\n{extra}\nlistener ", 1) + "\n"
+
+
+class Broker:
+    """root: an Identity (its key is pinned) or None for no root file."""
+
+    def __init__(self, root, name="loa", folder=None, extra="", edit=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="loa-broker-")
+        self.own_folder = folder is None
+        self.name, self.port = name, free_port()
+        self.root_file = os.path.join(self.folder, "root.key")
+        self.state = os.path.join(self.folder, "trust.state")
+        self.log_path = os.path.join(self.folder, "mosquitto.log")
+        self.conf = os.path.join(self.folder, "mosquitto.conf")
+        self.process = None
+        self.clients = []
+        with open(self.root_file, "w", encoding="utf-8") as f:
+            f.write(base64url(root.root) + "\n")
+        text = configuration(
+            {"PORT": self.port, "USER": "root", "PLUGIN": PLUGIN,
+             "BROKER": name, "ROOT_FILE": self.root_file,
+             "STATE": self.state}, extra)
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write(edit(text) if edit else text)
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                ["mosquitto", "-c", self.conf], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log)
+        wait_until(self._answers, "broker listens")
+        return self
+
+    def _answers(self):
+        assert self.process.poll() is None, "broker ended:\n" + self.log()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(LIMIT_S)
+            self.process = None
+
+    def connect(self, who, client_id=None, check=True, **more):
+        """A connected Client; with check=False its .code may be a refusal."""
+        c = Client(self, who, client_id, **more)
+        self.clients.append(c)
+        c.open()
+        if check:
+            assert c.code == 0, f"CONNACK {c.code:#x}\n{self.log()}"
+        return c
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        for c in self.clients:
+            c.close()
+        self.stop()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Client:
+    """paho with waiting: every call returns the reason code it got."""
+
+    def __init__(self, broker, who, client_id=None, user=None, password=None,
+                 protocol=mqtt.MQTTv5, will=None, keepalive=30):
+        self.broker, self.keepalive = broker, keepalive
+        self.client_id = who.principal if client_id is None else client_id
+        self.code = None            # of the CONNACK
+        self.closed_code = None     # of the DISCONNECT that the broker sent
+        self.connected = False
+        self.messages = queue.Queue()
+        self._acks, self._subacks = {}, {}
+        kwargs = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
+        self.mqtt = mqtt.Client(self.client_id, protocol=protocol, **kwargs)
+        self.v5 = protocol == mqtt.MQTTv5
+        self.mqtt.username_pw_set(
+            who.principal if user is None else user,
+            who.password(broker.name, self.client_id or "x")
+            if password is None else password)
+        if will is not None:
+            self.mqtt.will_set(*will[:2], qos=will[2], retain=will[3])
+        self.mqtt.on_connect = self._on_connect
+        self.mqtt.on_disconnect = self._on_disconnect
+        self.mqtt.on_message = lambda c, u, m: self.messages.put(m)
+        self.mqtt.on_subscribe = self._on_subscribe
+        self._handle_puback = self.mqtt._handle_pubackcomp
+        self.mqtt._handle_pubackcomp = self._on_puback
+
+    def _on_connect(self, _c, _u, _flags, code, _properties=None):
+        self.code = getattr(code, "value", code)
+        self.connected = self.code == 0
+
+    def _on_disconnect(self, _c, _u, code, _properties=None):
+        self.connected = False
+        self.closed_code = getattr(code, "value", code)
+
+    def _on_subscribe(self, _c, _u, mid, codes, _properties=None):
+        self._subacks[mid] = [getattr(c, "value", c) for c in codes]
+
+    def _on_puback(self, cmd):
+        # paho 1.6 does not show the reason of a PUBACK; it is byte 3.
+        packet = bytes(self.mqtt._in_packet["packet"])
+        mid = int.from_bytes(packet[:2], "big")
+        self._acks[mid] = packet[2] if len(packet) > 2 else 0
+        return self._handle_puback(cmd)
+
+    def open(self):
+        try:
+            self.mqtt.connect("127.0.0.1", self.broker.port, self.keepalive)
+        except ConnectionError:
+            pass
+        self.mqtt.loop_start()
+        wait_until(lambda: self.code is not None, "CONNACK")
+        if self.code != 0:
+            self.mqtt.loop_stop()
+
+    def subscribe(self, topic, qos=1):
+        """The code of the SUBACK: 0, 1 granted; 0x87 not authorized."""
+        if self.v5:
+            _, mid = self.mqtt.subscribe(topic,
+                                         options=SubscribeOptions(qos=qos))
+        else:
+            _, mid = self.mqtt.subscribe(topic, qos)
+        return wait_until(lambda: self._subacks.get(mid), "SUBACK")[0]
+
+    def publish(self, topic, payload=b"", qos=1, retain=False, **properties):
+        """The code of the PUBACK: 0, 0x10 nobody listens, 0x87, 0x95."""
+        p = None
+        if properties:
+            p = Properties(PacketTypes.PUBLISH)
+            for name, value in properties.items():
+                setattr(p, name, value)
+        info = self.mqtt.publish(topic, payload, qos, retain, p)
+        if qos == 0:
+            return None
+        wait_until(lambda: info.mid in self._acks or not self.connected,
+                   "PUBACK")
+        return self._acks.get(info.mid)
+
+    def wait_message(self, topic=None, limit_s=LIMIT_S):
+        end = time.monotonic() + limit_s
+        while True:
+            m = self.messages.get(timeout=max(0.001, end - time.monotonic()))
+            if topic is None or m.topic == topic:
+                return m
+
+    def drain(self):
+        """Everything that came until a round trip to the broker is done."""
+        self.subscribe("loa/1/down/none/none")
+        got = []
+        while not self.messages.empty():
+            got.append(self.messages.get())
+        return got
+
+    def wait_closed(self, limit_s=LIMIT_S):
+        wait_until(lambda: not self.connected, "disconnect", limit_s)
+        self.mqtt.loop_stop()
+        return self.closed_code
+
+    def kill(self):
+        """End the TCP connection without a DISCONNECT: the will fires."""
+        sock = self.mqtt.socket()
+        self.mqtt.loop_stop()
+        if sock is not None:
+            sock.close()
+        self.connected = False
+
+    def close(self):
+        self.mqtt.loop_stop()
+        self.mqtt.disconnect()
+        self.mqtt.loop_misc()
+        sock = self.mqtt.socket()
+        if sock is not None:
+            sock.close()
