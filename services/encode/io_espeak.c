@@ -1,6 +1,7 @@
 #include <espeak-ng/espeak_ng.h>
 #include <espeak-ng/speak_lib.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "encode/tts.h"
@@ -32,6 +33,16 @@ static int on_samples(short *samples, int n, espeak_EVENT *events)
     return now.stopped;
 }
 
+/* The library looks for a sound server even when it only has to hand samples
+ * over, and the client library would write into the home directory or start
+ * one. Nothing of that may happen in a service. */
+static int no_sound_server(void)
+{
+    return setenv("PULSE_SERVER", "unix:/nonexistent", 1) != 0 ||
+           setenv("PULSE_COOKIE", "/dev/null", 1) != 0 ||
+           setenv("PULSE_CLIENTCONFIG", "/dev/null", 1) != 0;
+}
+
 static int espeak_open(struct tts *t,
                        const char *language,
                        unsigned rate_wpm,
@@ -45,6 +56,8 @@ static int espeak_open(struct tts *t,
             voice = voices[i].voice;
     if (voice == NULL)
         return LOA_ENOENT;
+    if (no_sound_server())
+        return LOA_ESYS;
     espeak_ng_InitializePath(NULL);
     if (espeak_ng_Initialize(NULL) != ENS_OK ||
         espeak_ng_SetVoiceByName(voice) != ENS_OK)
