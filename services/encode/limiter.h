@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define LIMITER_PHASES 4
-#define LIMITER_TAPS 12 /* Of each phase. */
+#define LIMITER_TAPS 24 /* Of each phase. */
 #define LIMITER_ATTACK 240
 /* The peak is known LIMITER_TAPS / 2 samples after it has passed. */
 #define LIMITER_DELAY (LIMITER_ATTACK + LIMITER_TAPS / 2)
