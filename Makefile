@@ -125,6 +125,14 @@ check: check-unit check-pure check-format ## all that needs no broker, no databa
 check-unit: $(UNITS) ## unit tests: pure objects only
 	@for t in $^; do $$t || { echo "FAIL $$t"; exit 1; }; echo "  ok    $$t"; done
 
+# test/integration/test_*.c are programs that need real servers; run_pg.sh starts
+# a private PostgreSQL, the programs themselves start a private broker.
+$(B)/test/integration/%: $(B)/test/integration/%.o $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_IO) $(PKGS_PROTO)) -lm -o $@
+RUNTIME_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/integration/test_*.c))
+check-runtime: $(RUNTIME_TESTS) ## the runtime against a real PostgreSQL and a real Mosquitto
+	@test/integration/run_pg.sh $^
+
 # Tests of a core that reaches for the loop, the database or the broker do not
 # link; this finds the rest, and says which object did it.
 IMPURE := uv_|PQ|mosquitto_|clock_gettime|gettimeofday|time$$|rand|getenv|open$$|read$$|write$$|fprintf
@@ -165,5 +173,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s@
 	@echo "  SAN=address,undefined  TEST=1  V=1  CC=clang  FUZZ_S=600"
 
-.PHONY: all check check-unit check-pure check-format format fuzz clean deps deps-test help
+.PHONY: all check check-runtime check-unit check-pure check-format format fuzz clean deps deps-test help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
