@@ -133,6 +133,15 @@ RUNTIME_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/integration/test_*.c))
 check-runtime: $(RUNTIME_TESTS) ## the runtime against a real PostgreSQL and a real Mosquitto
 	@test/integration/run_pg.sh $^
 
+# The module that decides what is believed has no line and no branch untested.
+COVERED := proto/trust.c proto/chain.c proto/revocation.c proto/replay.c
+cover-trust: ## what the unit tests reach of the trust module (gcov)
+	@rm -rf build/cover
+	@$(MAKE) --no-print-directory B=build/cover CFLAGS='-O0 -g --coverage' \
+	  UNITS='$(patsubst %.c,build/cover/%,$(wildcard test/unit/proto/test_*.c))' check-unit
+	@test/unit/cover build/cover $(COVERED)
+.PHONY: cover-trust
+
 # Tests of a core that reaches for the loop, the database or the broker do not
 # link; this finds the rest, and says which object did it.
 IMPURE := uv_|PQ|mosquitto_|clock_gettime|gettimeofday|time$$|rand|getenv|open$$|read$$|write$$|fprintf

@@ -1,7 +1,7 @@
 #include "proto/civil.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -228,19 +228,36 @@ enum loa_civil_fault loa_civil_parse(const char *text, int64_t *at_ms)
     return loa_civil_to_ms(&c, at_ms);
 }
 
+/* Both write at `to` and return what is behind it: n digits, one character. */
+static char *put(char *to, int value, int n)
+{
+    for (int i = n; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    return to + n;
+}
+
+static char *add(char *to, char c)
+{
+    *to = c;
+    return to + 1;
+}
+
 void loa_civil_format(int64_t at_ms, char buf[LOA_CIVIL_CAP])
 {
     struct loa_civil c;
-    char fraction[8] = "";
+    char *p;
 
     if (loa_civil_from_ms(at_ms, &c) != LOA_OK) {
-        (void)snprintf(buf, LOA_CIVIL_CAP, "-");
+        memcpy(buf, "-", 2);
         return;
     }
+    p = put(buf, c.year, 4);
+    p = put(add(p, '-'), c.month, 2);
+    p = put(add(p, '-'), c.day, 2);
+    p = put(add(p, 'T'), c.hour, 2);
+    p = put(add(p, ':'), c.minute, 2);
+    p = put(add(p, ':'), c.second, 2);
     if (c.millisecond != 0)
-        (void)snprintf(fraction, sizeof fraction, ".%03d",
-                       c.millisecond % 1000);
-    (void)snprintf(buf, LOA_CIVIL_CAP, "%04d-%02d-%02dT%02d:%02d:%02d%s+07:00",
-                   c.year % 10000, c.month % 100, c.day % 100, c.hour % 100,
-                   c.minute % 100, c.second % 100, fraction);
+        p = put(add(p, '.'), c.millisecond, 3);
+    memcpy(p, "+07:00", sizeof "+07:00");
 }

@@ -74,8 +74,9 @@ LOA_MUST_CHECK int loa_envelope_parse(struct loa_arena *arena,
                                       struct loa_bytes p,
                                       struct loa_envelope *e);
 
-/* Is the envelope signed by the one key that it names, which nobody vouches
- * for? For ENROL alone, where the body's proof says whose key it is. */
+/* Is the envelope signed by the one key that it names, and brings no
+ * certificates? Nobody vouches for that key. For ENROL, where the body's proof
+ * says whose it is, and for the LOGIN of a device that is not enrolled yet. */
 bool loa_envelope_self_signed(const struct loa_envelope *e);
 
 /* Who signs, and the chain that proves it, leaf first. */
