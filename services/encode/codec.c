@@ -6,13 +6,14 @@
 /* Less is the rounding of a decoder that plays silence. */
 #define PEAK_MIN 1e-9
 
-ebur128_state *loudness_meter(void)
+ebur128_state *loudness_meter(bool peaks)
 {
     /* Exact gating keeps one number for each 100 ms: 6 MB at the longest. The
      * histogram that would need less ends at +30 LUFS, which files of 16-bit
      * numbers written as floats exceed. */
-    return ebur128_init(FRAMES_CHANNELS, LOA_RATE_HZ,
-                        EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK);
+    return ebur128_init(
+        FRAMES_CHANNELS, LOA_RATE_HZ,
+        peaks ? EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK : EBUR128_MODE_I);
 }
 
 struct loudness loudness_read(ebur128_state *meter)
@@ -63,7 +64,7 @@ int codec_open(struct codec *c, unsigned bitrate, struct verdict *v)
                                      OPUS_APPLICATION_AUDIO, &err);
     if (err == OPUS_OK)
         c->decoder = opus_decoder_create(LOA_RATE_HZ, FRAMES_CHANNELS, &err);
-    c->meter = loudness_meter();
+    c->meter = loudness_meter(true);
     if (c->encoder == NULL || c->decoder == NULL || c->meter == NULL) {
         codec_close(c);
         return refuse(v, ENCODE_NO_MEMORY,

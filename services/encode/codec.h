@@ -8,6 +8,7 @@
 
 #include <ebur128.h>
 #include <opus/opus.h>
+#include <stdbool.h>
 
 #include "encode/frames.h"
 #include "encode/verdict.h"
@@ -39,8 +40,9 @@ int codec_frame(struct codec *c,
                 size_t *frame_len,
                 struct verdict *v);
 
-/* Make a meter for mono at 48 kHz; NULL: out of memory. */
-ebur128_state *loudness_meter(void);
+/* Make a meter for mono at 48 kHz, of loudness alone or of true peaks, which
+ * are dear, too; NULL: out of memory. */
+ebur128_state *loudness_meter(bool peaks);
 struct loudness loudness_read(ebur128_state *meter);
 
 #endif /* LOA_ENCODE_CODEC_H */

@@ -79,7 +79,7 @@ static int measure_blocks(struct run *r, ebur128_state *meter)
 
 static int measure(struct run *r, struct source *source, struct loudness *l)
 {
-    ebur128_state *meter = loudness_meter();
+    ebur128_state *meter = loudness_meter(false);
     int code;
 
     if (meter == NULL)

@@ -1,6 +1,7 @@
 #include "encode/io_limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +13,13 @@
 
 /* The sentence has to be ready: a handler may only write(). */
 static char cpu_text[VERDICT_TEXT_MAX];
+static int cpu_fd = STDERR_FILENO; /* Decoders may be muted; this is not. */
 
 static void on_cpu(int signum)
 {
     (void)signum;
     output_unlink();
-    if (write(STDERR_FILENO, cpu_text, strlen(cpu_text)) < 0)
+    if (write(cpu_fd, cpu_text, strlen(cpu_text)) < 0)
         _exit(ENCODE_CPU_LIMIT);
     _exit(ENCODE_CPU_LIMIT);
 }
@@ -71,6 +73,7 @@ int limits_set(const char *in_path,
              "loa-encode: %.300s: it took over %llu s of CPU time; "
              "no honest file of the allowed length does\n",
              in_path, (unsigned long long)cpu);
+    cpu_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     signals_set();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||

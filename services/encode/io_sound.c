@@ -1,5 +1,6 @@
 #include "encode/io_sound.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,13 +8,50 @@
  * header says: MP3 up to two of its frames. */
 #define MISSING_SAMPLES_MAX 2304
 
+/* The MP3 decoder behind libsndfile prints warnings of its own, which would
+ * stand beside the one sentence that the sender is to read. */
+static int stderr_away(void)
+{
+    int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (kept >= 0 && nothing >= 0)
+        dup2(nothing, STDERR_FILENO);
+    if (nothing >= 0)
+        close(nothing);
+    return kept;
+}
+
+static void stderr_back(int kept)
+{
+    if (kept < 0)
+        return;
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+}
+
 static SNDFILE *open_again(const struct input *in, SF_INFO *info)
 {
+    SNDFILE *file;
+    int kept;
+
     /* libsndfile works on the descriptor's own position. */
     memset(info, 0, sizeof *info);
     if (lseek(in->fd, 0, SEEK_SET) != 0)
         return NULL;
-    return sf_open_fd(in->fd, SFM_READ, info, SF_FALSE);
+    kept = stderr_away();
+    file = sf_open_fd(in->fd, SFM_READ, info, SF_FALSE);
+    stderr_back(kept);
+    return file;
+}
+
+static sf_count_t read_block(struct sound *s, size_t n)
+{
+    int kept = stderr_away();
+    sf_count_t got = sf_readf_float(s->file, s->block, (sf_count_t)n);
+
+    stderr_back(kept);
+    return got;
 }
 
 bool sound_probe(const struct input *in, const char **why)
@@ -132,7 +170,7 @@ static int read_mono(struct source *source,
     *got = 0;
     while (*got < n) {
         size_t want = n - *got < SOUND_BLOCK ? n - *got : SOUND_BLOCK;
-        sf_count_t have = sf_readf_float(s->file, s->block, (sf_count_t)want);
+        sf_count_t have = read_block(s, want);
 
         if (have <= 0)
             return check_end(s, v);

@@ -11,7 +11,7 @@
 static void fir_init(struct limiter *l)
 {
     for (int phase = 0; phase < LIMITER_PHASES; phase++) {
-        double sum = 0;
+        double sum = 0, reach;
 
         for (int k = 0; k < LIMITER_TAPS; k++) {
             double x = k - LIMITER_TAPS / 2 + (double)phase / LIMITER_PHASES;
@@ -21,8 +21,12 @@ static void fir_init(struct limiter *l)
             l->fir[phase][k] = sinc * hann;
             sum += sinc * hann;
         }
-        for (int k = 0; k < LIMITER_TAPS; k++)
+        reach = 0;
+        for (int k = 0; k < LIMITER_TAPS; k++) {
             l->fir[phase][k] /= sum;
+            reach += fabs(l->fir[phase][k]);
+        }
+        l->reach = fmax(l->reach, reach);
     }
 }
 
@@ -49,8 +53,14 @@ static double gain_needed(const struct limiter *l)
 {
     double peak = 0, x[LIMITER_TAPS];
 
-    for (unsigned k = 0; k < LIMITER_TAPS; k++)
+    for (unsigned k = 0; k < LIMITER_TAPS; k++) {
         x[k] = l->n >= k ? past(l, l->n - k) : 0;
+        if (fabs(x[k]) > peak)
+            peak = fabs(x[k]);
+    }
+    if (peak * l->reach <= l->ceiling)
+        return 1; /* Most of speech: no need to look between the samples. */
+    peak = 0;
     for (int phase = 0; phase < LIMITER_PHASES; phase++) {
         double y = 0;
 

@@ -24,6 +24,7 @@ struct limiter {
     double sum;           /* Of smooth[]. */
     unsigned long long n; /* Samples so far. */
     double fir[LIMITER_PHASES][LIMITER_TAPS];
+    double reach; /* How far interpolation goes beyond samples of 1. */
     float delay[LIMITER_DELAY + 1]; /* Ring. */
     double smooth[LIMITER_ATTACK];  /* Ring of gains. */
     /* Running minimum: candidates in order of time, growing in value. */

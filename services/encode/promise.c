@@ -110,8 +110,45 @@ static int check_ogg(const struct promise_file *f, uint64_t *want)
     return LOA_ESTALE;
 }
 
+/* An EBML number: as many bytes as the first one has leading zero bits, and
+ * one; all bits set means unknown. False: unknown, cut off or no number. */
+static bool ebml_size(const struct promise_file *f,
+                      uint64_t *offset,
+                      uint64_t *size)
+{
+    uint8_t bytes[8];
+    size_t n = 1;
+
+    if (!read_at(f, *offset, bytes, 1) || bytes[0] == 0)
+        return false;
+    while (!(bytes[0] & 0x80 >> (n - 1)))
+        n++;
+    if (!read_at(f, *offset, bytes, n))
+        return false;
+    *size = number(bytes, n, false) & ((1ull << 7 * n) - 1);
+    *offset += n;
+    return *size != (1ull << 7 * n) - 1;
+}
+
+/* Matroska and WebM: an EBML header, then one segment with everything. */
+static int check_matroska(const struct promise_file *f, uint64_t *want)
+{
+    static const uint8_t segment[4] = {0x18, 0x53, 0x80, 0x67};
+    uint64_t offset = 4, size;
+    uint8_t id[4];
+
+    if (!ebml_size(f, &offset, &size) || size > f->size)
+        return LOA_OK;
+    offset += size;
+    if (!read_at(f, offset, id, sizeof id) || memcmp(id, segment, 4) != 0)
+        return LOA_OK;
+    offset += sizeof id;
+    return ebml_size(f, &offset, &size) ? judge(f, offset, size, want) : LOA_OK;
+}
+
 int promise_check(const struct promise_file *f, uint64_t *want)
 {
+    static const uint8_t ebml[4] = {0x1a, 0x45, 0xdf, 0xa3};
     uint8_t head[12];
 
     *want = 0;
@@ -130,5 +167,7 @@ int promise_check(const struct promise_file *f, uint64_t *want)
         return check_au(f, head, true, want);
     if (memcmp(head, "OggS", 4) == 0)
         return check_ogg(f, want);
+    if (memcmp(head, ebml, sizeof ebml) == 0)
+        return check_matroska(f, want);
     return LOA_OK;
 }

@@ -1,9 +1,9 @@
 /* promise.h -- does a sound file hold all that its header promises?
  *
- * libsndfile silently shortens a WAV, AIFF or AU file that was cut off, and an
- * Ogg file has no length at all: a bulletin would stop in mid-sentence and
- * nobody would know. FLAC and MP3 promise a number of samples, which is
- * compared after reading them (io_sound.c). */
+ * Decoders silently shorten a WAV, AIFF, AU or Matroska file that was cut off,
+ * and an Ogg file has no length at all: a bulletin would stop in mid-sentence
+ * and nobody would know. FLAC and most MP3 promise a number of samples, which
+ * is compared after reading them (io_sound.c). */
 
 #ifndef LOA_ENCODE_PROMISE_H
 #define LOA_ENCODE_PROMISE_H

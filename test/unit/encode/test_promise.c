@@ -30,6 +30,7 @@ static size_t at(void *data, uint64_t offset, uint8_t *buf, size_t n)
 #define DS64         \
     "ds64\x10\0\0\0" \
     "\0\0\0\0\0\0\0\0"
+#define EBML "\x1a\x45\xdf\xa3\x81.\x18\x53\x80\x67"
 #define PAGE(flags, body) \
     "OggS\0" flags "\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1\4" body
 
@@ -100,6 +101,16 @@ static const struct {
         LOA_ESTALE,
         0),
     ROW("Ogg cut in a header", PAGE("\2", "abcd") "OggS\0\4", LOA_ESTALE, 0),
+    ROW("WebM", EBML "\x84....", LOA_OK, 0),
+    ROW("WebM cut", EBML "\x40\x05....", LOA_ESTALE, 17),
+    ROW("WebM, live", EBML "\x01\xff\xff\xff\xff\xff\xff\xff..", LOA_OK, 0),
+    ROW("WebM, no size", EBML "\0.....", LOA_OK, 0),
+    ROW("WebM cut in its size", EBML "\x01.....", LOA_OK, 0),
+    ROW("EBML of something else", "\x1a\x45\xdf\xa3\x81.abcdefgh", LOA_OK, 0),
+    ROW("EBML cut",
+        "\x1a\x45\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xfe",
+        LOA_OK,
+        0),
     ROW("Ogg with padding", PAGE("\6", "abcd") "....", LOA_OK, 0),
 };
 
