@@ -1,0 +1,539 @@
+/* mqtt.c against a real Mosquitto that is killed, stopped and refuses. */
+
+#include <stdbool.h>
+
+#include "broker.h"
+#include "check.h"
+#include "loop.h"
+#include "proto/io/mqtt.h"
+
+static uv_loop_t loop;
+
+/* A client, and what it was told. */
+struct client {
+    struct mqtt mqtt;
+    struct mqtt_conf conf;
+    int connects, losses, messages, acks, passwords;
+    int ack_status;
+    unsigned ack_reason;
+    char text[256]; /* The last message, in words. */
+    const char *password;
+    bool close_on_message, close_on_ack, close_on_connect, close_on_loss;
+};
+
+static void on_connected(void *data)
+{
+    struct client *c = data;
+
+    c->connects++;
+    if (c->close_on_connect)
+        mqtt_close(&c->mqtt);
+}
+
+static void on_lost(void *data)
+{
+    struct client *c = data;
+
+    c->losses++;
+    if (c->close_on_loss)
+        mqtt_close(&c->mqtt);
+}
+
+static void on_ack(void *data, int status, unsigned reason)
+{
+    struct client *c = data;
+
+    c->acks++;
+    c->ack_status = status;
+    c->ack_reason = reason;
+    if (c->close_on_ack)
+        mqtt_close(&c->mqtt);
+}
+
+static void on_message(void *data, const struct mqtt_msg *m)
+{
+    struct client *c = data;
+
+    c->messages++;
+    snprintf(c->text, sizeof c->text, "%s|%.*s|%d%d|%s|%.*s|%s|%u", m->topic,
+             (int)m->len, m->len ? (const char *)m->payload : "", m->qos,
+             m->retain, m->response_topic ? m->response_topic : "-",
+             (int)m->correlation_len,
+             m->correlation ? (const char *)m->correlation : "",
+             m->content_type ? m->content_type : "-", m->expiry_s);
+    if (c->close_on_message)
+        mqtt_close(&c->mqtt);
+}
+
+static int on_password(void *data, char *buf, size_t cap)
+{
+    struct client *c = data;
+
+    c->passwords++;
+    if (c->password == NULL)
+        return LOA_EINVAL;
+    snprintf(buf, cap, "%s", c->password);
+    return LOA_OK;
+}
+
+static const struct mqtt_filter filters[] = {{"t/+", 1}, {"u/#", 0}};
+
+static void client_init(struct client *c,
+                        const struct broker *b,
+                        enum mqtt_policy policy)
+{
+    memset(c, 0, sizeof *c);
+    c->conf = (struct mqtt_conf){.host = "127.0.0.1",
+                                 .port = b->port,
+                                 .filters = filters,
+                                 .filters_n = 2,
+                                 .policy = policy,
+                                 .retry_ms_min = 50,
+                                 .retry_ms_max = 200,
+                                 .on_connected = on_connected,
+                                 .on_message = on_message,
+                                 .on_lost = on_lost,
+                                 .data = c};
+}
+
+static void client_open(struct client *c)
+{
+    CHECK_INT("open", mqtt_open(&c->mqtt, &loop, &c->conf), LOA_OK);
+}
+
+static void client_connect(struct client *c)
+{
+    client_open(c);
+    CHECK_INT("connected", loop_await(&loop, &c->connects, 1), 1);
+}
+
+/* Close and let the loop run out: nothing may be left of it. */
+static void client_end(struct client *c)
+{
+    mqtt_close(&c->mqtt);
+    mqtt_close(&c->mqtt);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static int publish(struct client *c, const char *topic, int qos)
+{
+    struct mqtt_msg msg = {
+        .topic = topic, .payload = "x", .len = 1, .qos = qos};
+
+    return mqtt_publish(&c->mqtt, &msg, qos == 1 ? on_ack : NULL,
+                        qos == 1 ? c : NULL);
+}
+
+/* --- messages
+ * ------------------------------------------------------------------ */
+
+static void test_messages(const struct broker *b)
+{
+    struct mqtt_msg all = {.topic = "t/a",
+                           .payload = "Hòa",
+                           .len = 4,
+                           .qos = 1,
+                           .response_topic = "u/answer",
+                           .correlation = "abc",
+                           .correlation_len = 3,
+                           .content_type = "text/plain",
+                           .expiry_s = 60};
+    static struct client c;
+
+    client_init(&c, b, MQTT_EXIT);
+    client_open(&c);
+    CHECK_INT("not yet", publish(&c, "t/a", 1), LOA_ENOTCONN);
+    CHECK_INT("connected", loop_await(&loop, &c.connects, 1), 1);
+    CHECK_INT("publish", mqtt_publish(&c.mqtt, &all, on_ack, &c), LOA_OK);
+    CHECK_INT("message", loop_await(&loop, &c.messages, 1), 1);
+    CHECK_INT("ack", loop_await(&loop, &c.acks, 1), 1);
+    CHECK_STR("all of it", c.text, "t/a|Hòa|10|u/answer|abc|text/plain|60");
+    CHECK_INT("granted", c.ack_status, LOA_OK);
+    CHECK_INT("reason", c.ack_reason, 0);
+    CHECK_INT("QoS 0", publish(&c, "u/x/y", 0), LOA_OK);
+    CHECK_INT("message", loop_await(&loop, &c.messages, 2), 1);
+    CHECK_STR("bare", c.text, "u/x/y|x|00|-||-|0");
+    CHECK_INT("nobody listens", publish(&c, "v", 1), LOA_OK);
+    CHECK_INT("ack", loop_await(&loop, &c.acks, 2), 1);
+    CHECK_INT("nobody listens", c.ack_status, LOA_OK);
+    CHECK_INT("nobody listens", c.ack_reason, 0x10);
+    CHECK_INT("wildcard", publish(&c, "t/#", 1), LOA_EINVAL);
+    CHECK_INT("not UTF-8", publish(&c, "t/\xff", 0), LOA_EINVAL);
+    CHECK_INT("not a filter", mqtt_subscribe(&c.mqtt, "a#", 1), LOA_EINVAL);
+    CHECK_INT("new filter", mqtt_subscribe(&c.mqtt, "v", 1), LOA_OK);
+    CHECK_INT("known filter", mqtt_subscribe(&c.mqtt, "v", 1), LOA_OK);
+    CHECK_INT("publish", publish(&c, "v", 1), LOA_OK);
+    CHECK_INT("message", loop_await(&loop, &c.messages, 3), 1);
+    mqtt_unsubscribe(&c.mqtt, "v");
+    mqtt_unsubscribe(&c.mqtt, "unknown");
+    CHECK_INT("publish", publish(&c, "v", 1), LOA_OK);
+    CHECK_INT("ack", loop_await(&loop, &c.acks, 4), 1);
+    CHECK_INT("nobody listens again", c.ack_reason, 0x10);
+    CHECK_INT("no loss", c.losses, 0);
+    client_end(&c);
+    CHECK_INT("no loss told after close", c.losses, 0);
+}
+
+static void test_many(const struct broker *b)
+{
+    enum { N = 20000 };
+    static struct client c;
+    uint64_t began = uv_hrtime();
+    int sent = 0, busy = 0;
+
+    client_init(&c, b, MQTT_EXIT);
+    client_connect(&c);
+    while (sent < N) {
+        int rv = publish(&c, "t/a", 1);
+        if (rv == LOA_OK) {
+            sent++;
+            continue;
+        }
+        CHECK_INT("full", rv, LOA_EBUSY);
+        CHECK_INT("full", c.mqtt.unacked_n, MQTT_UNACKED_MAX);
+        busy++;
+        if (!loop_await(&loop, &c.acks, sent - MQTT_UNACKED_MAX / 2))
+            break;
+    }
+    CHECK_INT("every ack", loop_await(&loop, &c.acks, N), 1);
+    CHECK_INT("every message", loop_await(&loop, &c.messages, N), 1);
+    CHECK_INT("exactly", c.acks, N);
+    CHECK_INT("exactly", c.messages, N);
+    CHECK_INT("it was full", busy > 0, 1);
+    printf("  %d messages of QoS 1 out and back: %.2f s\n", N,
+           (double)(uv_hrtime() - began) / 1e9);
+    client_end(&c);
+}
+
+/* A broker that reads nothing: our memory is bounded, and nothing is lost. */
+static void test_stalled(const struct broker *b)
+{
+    static char payload[65536];
+    struct mqtt_msg msg = {
+        .topic = "v", .payload = payload, .len = sizeof payload};
+    static struct client c;
+    int sent = 0, rv;
+
+    client_init(&c, b, MQTT_EXIT);
+    client_connect(&c);
+    kill(b->pid, SIGSTOP);
+    while ((rv = mqtt_publish(&c.mqtt, &msg, NULL, NULL)) == LOA_OK &&
+           sent < 1000)
+        sent++;
+    CHECK_INT("full", rv, LOA_EBUSY);
+    CHECK_INT("bounded", sent < 300, 1);
+    kill(b->pid, SIGCONT);
+    CHECK_INT("a small one fits", publish(&c, "t/a", 1), LOA_OK);
+    CHECK_INT("it goes on", loop_await(&loop, &c.acks, 1), 1);
+    CHECK_INT("no loss", c.losses, 0);
+    client_end(&c);
+}
+
+/* --- losses
+ * -------------------------------------------------------------------- */
+
+static void test_exit(struct broker *b)
+{
+    static struct client c;
+
+    /* Busy, with a message on its way. */
+    client_init(&c, b, MQTT_EXIT);
+    client_connect(&c);
+    kill(b->pid, SIGSTOP);
+    CHECK_INT("publish", publish(&c, "t/a", 1), LOA_OK);
+    broker_stop(b, SIGKILL);
+    CHECK_INT("lost", loop_await(&loop, &c.losses, 1), 1);
+    CHECK_INT("the ack is told", c.acks, 1);
+    CHECK_INT("the ack is told", c.ack_status, LOA_ENOTCONN);
+    CHECK_INT("publish", publish(&c, "t/a", 1), LOA_ENOTCONN);
+    client_end(&c);
+    CHECK_INT("once", c.losses, 1);
+
+    /* Not there at all. */
+    client_init(&c, b, MQTT_EXIT);
+    client_open(&c);
+    CHECK_INT("lost", loop_await(&loop, &c.losses, 1), 1);
+    client_end(&c);
+    CHECK_INT("never connected", c.connects, 0);
+    broker_start(b);
+}
+
+static void test_retry(struct broker *b)
+{
+    static struct client c;
+
+    broker_stop(b, SIGKILL);
+    client_init(&c, b, MQTT_RETRY);
+    c.password = "secret";
+    c.conf.password = on_password;
+    c.conf.username = "u";
+    client_open(&c);
+    CHECK_INT("it tries", loop_await(&loop, &c.passwords, 3), 1);
+    CHECK_INT("never had it", c.losses, 0);
+    broker_start(b);
+    CHECK_INT("there", loop_await(&loop, &c.connects, 1), 1);
+    CHECK_INT("subscribed", mqtt_subscribe(&c.mqtt, "later", 1), LOA_OK);
+    for (int i = 1; i <= 5; i++) { /* Idle, and again and again. */
+        broker_stop(b, i % 2 ? SIGKILL : SIGTERM);
+        CHECK_INT("lost", loop_await(&loop, &c.losses, i), 1);
+        broker_start(b);
+        CHECK_INT("back", loop_await(&loop, &c.connects, i + 1), 1);
+        CHECK_INT("publish", publish(&c, "later", 1), LOA_OK);
+        CHECK_INT("subscribed again", loop_await(&loop, &c.messages, i), 1);
+    }
+    CHECK_INT("a password each", c.passwords >= c.connects, 1);
+    mqtt_reconnect(&c.mqtt);
+    CHECK_INT("lost", loop_await(&loop, &c.losses, 6), 1);
+    CHECK_INT("back", loop_await(&loop, &c.connects, 7), 1);
+    client_end(&c);
+    /* Closing between two attempts. */
+    client_init(&c, b, MQTT_RETRY);
+    c.conf.port = broker_free_port();
+    client_open(&c);
+    uv_run(&loop, UV_RUN_ONCE);
+    client_end(&c);
+}
+
+/* A listener that never answers: the connection is given up. */
+static void test_mute(void)
+{
+    struct broker mute = {.port = 0};
+    struct sockaddr_in addr;
+    socklen_t len = sizeof addr;
+    static struct client c;
+    int fd = broker_socket(0, bind);
+
+    listen(fd, 5);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    mute.port = ntohs(addr.sin_port);
+    client_init(&c, &mute, MQTT_EXIT);
+    client_open(&c);
+    CHECK_INT("given up", loop_await(&loop, &c.losses, 1), 1);
+    client_end(&c);
+    close(fd);
+}
+
+static void test_names(const struct broker *b)
+{
+    static struct client c;
+
+    client_init(&c, b, MQTT_EXIT); /* ::1 comes first, and refuses. */
+    c.conf.host = "localhost";
+    client_connect(&c);
+    client_end(&c);
+    client_init(&c, b, MQTT_EXIT);
+    c.conf.host = "no-such-host.invalid";
+    client_open(&c);
+    CHECK_INT("no such host", loop_await(&loop, &c.losses, 1), 1);
+    client_end(&c);
+    client_init(&c, b, MQTT_RETRY);
+    c.conf.host = "no-such-host.invalid";
+    client_open(&c);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    client_end(&c); /* While it is being resolved. */
+}
+
+static void test_closing(const struct broker *b)
+{
+    static struct client c;
+
+    for (int i = 0; i < 3; i++) {
+        client_init(&c, b, MQTT_EXIT);
+        c.close_on_connect = i == 0;
+        c.close_on_message = i == 1;
+        c.close_on_ack = i == 2;
+        client_connect(&c);
+        if (i > 0)
+            CHECK_INT("publish", publish(&c, "t/a", 1), LOA_OK);
+        uv_run(&loop, UV_RUN_DEFAULT); /* Runs out by itself. */
+        CHECK_INT("closed in on_message", c.messages == 1,
+                  i == 1 || c.messages);
+        CHECK_INT("no loss", c.losses, 0);
+    }
+    client_init(&c, b, MQTT_RETRY);
+    c.close_on_loss = true;
+    client_connect(&c);
+    mqtt_reconnect(&c.mqtt);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CHECK_INT("closed in on_lost", c.losses, 1);
+}
+
+/* --- what a broker refuses
+ * -------------------------------------------------------- */
+
+static void test_will(const struct broker *b)
+{
+    static const struct mqtt_msg will = {
+        .topic = "t/will", .payload = "gone", .len = 4, .qos = 1};
+    static struct client watcher, c, twin;
+
+    client_init(&watcher, b, MQTT_EXIT);
+    client_connect(&watcher);
+    client_init(&c, b, MQTT_EXIT);
+    c.conf.will = &will;
+    c.conf.client_id = "twin";
+    c.conf.filters_n = 0;
+    client_connect(&c);
+    client_init(&twin, b, MQTT_EXIT);
+    twin.conf.client_id = "twin";
+    twin.conf.filters_n = 0;
+    client_connect(&twin); /* The broker throws the older one out. */
+    CHECK_INT("thrown out", loop_await(&loop, &c.losses, 1), 1);
+    CHECK_INT("will", loop_await(&loop, &watcher.messages, 1), 1);
+    CHECK_STR("will", watcher.text, "t/will|gone|10|-||-|0");
+    mqtt_close(&c.mqtt);
+    mqtt_close(&twin.mqtt);
+    client_end(&watcher);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Mosquitto's own plugin refuses what is not listed, with MQTT 5's reasons. */
+static void test_refused(void)
+{
+    static const char rules[] =
+        "{\"defaultACLAccess\":{\"publishClientSend\":false,"
+        "\"publishClientReceive\":true,\"subscribe\":false,"
+        "\"unsubscribe\":true},\"clients\":[],\"groups\":[{\"groupname\":"
+        "\"all\",\"roles\":[{\"rolename\":\"r\"}]}],\"roles\":[{\"rolename\":"
+        "\"r\",\"acls\":["
+        "{\"acltype\":\"subscribePattern\",\"topic\":\"t/+\",\"allow\":true},"
+        "{\"acltype\":\"publishClientSend\",\"topic\":\"t/+\",\"allow\":true}"
+        "]}],\"anonymousGroup\":\"all\"}";
+    char path[300], conf[1024];
+    struct broker b = {0};
+    static struct client c;
+
+    snprintf(path, sizeof path, "%s/rules.json", getenv("TEST_DIR"));
+    write_file(path, rules);
+    snprintf(conf, sizeof conf,
+             "allow_anonymous true\nplugin /usr/lib/x86_64-linux-gnu/"
+             "mosquitto_dynamic_security.so\nplugin_opt_config_file %s\n",
+             path);
+    b.conf = conf;
+    broker_start(&b);
+    client_init(&c, &b, MQTT_EXIT); /* u/# is not allowed. */
+    client_open(&c);
+    CHECK_INT("refused filter", loop_await(&loop, &c.losses, 1), 1);
+    CHECK_INT("refused filter", c.connects, 0);
+    client_end(&c);
+    client_init(&c, &b, MQTT_EXIT);
+    c.conf.filters_n = 1;
+    client_connect(&c);
+    CHECK_INT("refused topic", publish(&c, "w", 1), LOA_OK);
+    CHECK_INT("ack", loop_await(&loop, &c.acks, 1), 1);
+    CHECK_INT("refused topic", c.ack_status, LOA_EACCES);
+    CHECK_INT("refused topic", c.ack_reason, 0x87);
+    CHECK_INT("granted topic", publish(&c, "t/a", 1), LOA_OK);
+    CHECK_INT("ack", loop_await(&loop, &c.acks, 2), 1);
+    CHECK_INT("granted topic", c.ack_status, LOA_OK);
+    CHECK_INT("later filter", mqtt_subscribe(&c.mqtt, "w", 1), LOA_OK);
+    CHECK_INT("refused later", loop_await(&loop, &c.losses, 1), 1);
+    client_end(&c);
+    broker_stop(&b, SIGTERM);
+}
+
+static void test_password(void)
+{
+    char conf[400], command[700];
+    struct broker b = {0};
+    static struct client c;
+
+    snprintf(command, sizeof command,
+             "rm -f %s/pw; mosquitto_passwd -c -b %s/pw u secret",
+             getenv("TEST_DIR"), getenv("TEST_DIR"));
+    CHECK_INT("mosquitto_passwd", system(command), 0);
+    snprintf(conf, sizeof conf, "allow_anonymous false\npassword_file %s/pw\n",
+             getenv("TEST_DIR"));
+    b.conf = conf;
+    broker_start(&b);
+    for (int i = 0; i < 3; i++) {
+        client_init(&c, &b, MQTT_EXIT);
+        c.conf.username = "u";
+        c.conf.password = on_password;
+        c.password = i == 0 ? "secret" : i == 1 ? "wrong" : NULL;
+        client_open(&c);
+        CHECK_INT("password",
+                  loop_await(&loop, i == 0 ? &c.connects : &c.losses, 1), 1);
+        client_end(&c);
+    }
+    CHECK_INT("never connected", c.connects, 0);
+    broker_stop(&b, SIGTERM);
+}
+
+static void test_tls(void)
+{
+    char conf[1200], command[2000], ca[300], other[300];
+    const char *d = getenv("TEST_DIR");
+    struct broker b = {0};
+    static struct client c;
+
+    snprintf(ca, sizeof ca, "%s/ca.pem", d);
+    snprintf(other, sizeof other, "%s/other.pem", d);
+    snprintf(
+        command, sizeof command,
+        "cd %s; for n in ca other; do openssl req -x509 -newkey ec -pkeyopt "
+        "ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=$n -keyout $n.key "
+        "-out $n.pem 2>/dev/null; done; openssl req -newkey ec -pkeyopt "
+        "ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout srv.key "
+        "-out srv.csr 2>/dev/null; printf "
+        "'subjectAltName=DNS:localhost,IP:127.0.0.1' >ext; openssl x509 -req "
+        "-in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile "
+        "ext -out srv.pem 2>/dev/null",
+        d);
+    CHECK_INT("certificates", system(command), 0);
+    snprintf(conf, sizeof conf,
+             "allow_anonymous true\ncertfile %s/srv.pem\nkeyfile %s/srv.key\n",
+             d, d);
+    b.conf = conf;
+    broker_start(&b);
+    for (int i = 0; i < 3; i++) {
+        client_init(&c, &b, MQTT_EXIT);
+        c.conf.ca_file = i == 2 ? other : ca;
+        c.conf.host = i == 1 ? "localhost" : "127.0.0.1";
+        client_open(&c);
+        CHECK_INT("TLS", loop_await(&loop, i < 2 ? &c.connects : &c.losses, 1),
+                  1);
+        for (int k = 0; i < 2 && k < 500; k++)
+            CHECK_INT("publish", publish(&c, "t/a", 1), LOA_OK);
+        if (i < 2)
+            CHECK_INT("messages", loop_await(&loop, &c.messages, 500), 1);
+        client_end(&c);
+    }
+    CHECK_INT("a foreign CA", c.connects, 0);
+    client_init(&c, &b, MQTT_EXIT);
+    c.conf.ca_file = "/nonexistent";
+    CHECK_INT("no such file", mqtt_open(&c.mqtt, &loop, &c.conf), LOA_EINVAL);
+    broker_stop(&b, SIGTERM);
+}
+
+int main(void)
+{
+    struct broker b = {.conf =
+                           "allow_anonymous true\n"
+                           "max_queued_messages 30000\n"};
+
+    CHECK_INT("loop", uv_loop_init(&loop), 0);
+    broker_start(&b);
+    test_messages(&b);
+    test_many(&b);
+    test_stalled(&b);
+    test_exit(&b);
+    test_retry(&b);
+    test_mute();
+    test_names(&b);
+    test_closing(&b);
+    test_will(&b);
+    broker_stop(&b, SIGTERM);
+    test_refused();
+    test_password();
+    test_tls();
+    CHECK_INT("loop closes", uv_loop_close(&loop), 0);
+    return CHECK_DONE();
+}
