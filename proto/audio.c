@@ -63,6 +63,7 @@ int loa_packet_parse(struct loa_arena *arena,
     Loa__V1__AudioPacket *outer;
     Loa__V1__AudioPacketBody *body;
 
+    memset(k, 0, sizeof *k);
     if (p.len == 0 || p.len > LOA_PACKET_BYTES_MAX)
         return LOA_EINVAL;
     outer = loa__v1__audio_packet__unpack(&arena->allocator, p.len, p.data);

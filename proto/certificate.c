@@ -1,5 +1,6 @@
 #include "proto/certificate.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ int loa_certificate_parse(struct loa_arena *arena,
     Loa__V1__Certificate *outer;
     Loa__V1__CertificateBody *body;
 
+    memset(c, 0, sizeof *c);
     if (p.len == 0 || p.len > LOA_CERTIFICATE_BYTES_MAX)
         return LOA_EINVAL;
     outer = loa__v1__certificate__unpack(&arena->allocator, p.len, p.data);
@@ -101,9 +103,9 @@ static char *text(const char *s)
     return (char *)(uintptr_t)s;
 }
 
-static int pack_body(const struct loa_certificate *c,
-                     uint8_t buf[CERTIFICATE_BODY_LEN_MAX],
-                     size_t *len)
+/* The bounds of the fields keep a body below 450 bytes. */
+static size_t pack_body(const struct loa_certificate *c,
+                        uint8_t buf[CERTIFICATE_BODY_LEN_MAX])
 {
     Loa__V1__CertificateBody b = LOA__V1__CERTIFICATE_BODY__INIT;
 
@@ -121,11 +123,9 @@ static int pack_body(const struct loa_certificate *c,
     b.max_depth = c->max_depth;
     b.not_before_ms = c->not_before_ms;
     b.not_after_ms = c->not_after_ms;
-    if (loa__v1__certificate_body__get_packed_size(&b) >
-        CERTIFICATE_BODY_LEN_MAX)
-        return LOA_EINVAL;
-    *len = loa__v1__certificate_body__pack(&b, buf);
-    return LOA_OK;
+    assert(loa__v1__certificate_body__get_packed_size(&b) <=
+           CERTIFICATE_BODY_LEN_MAX);
+    return loa__v1__certificate_body__pack(&b, buf);
 }
 
 int loa_certificate_issue(struct loa_certificate *c,
@@ -140,8 +140,9 @@ int loa_certificate_issue(struct loa_certificate *c,
     size_t body_len;
 
     memcpy(c->issuer, issuer->public_key, LOA_KEY_BYTES);
-    if (!is_sane(c) || pack_body(c, body, &body_len) != LOA_OK)
+    if (!is_sane(c))
         return LOA_EINVAL;
+    body_len = pack_body(c, body);
     loa_sign(issuer, SIGN_NAME, (struct loa_bytes){body, body_len}, signature);
     outer.body = binary(body, body_len);
     outer.signature = binary(signature, sizeof signature);

@@ -101,6 +101,7 @@ int loa_envelope_parse(struct loa_arena *arena,
     Loa__V1__Envelope *m;
     Loa__V1__Signed *s;
 
+    memset(e, 0, sizeof *e);
     if (p.len == 0 || p.len > LOA_ENVELOPE_BYTES_MAX)
         return LOA_EINVAL;
     m = loa__v1__envelope__unpack(&arena->allocator, p.len, p.data);

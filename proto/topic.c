@@ -217,7 +217,7 @@ static int head_parse(const char *s,
 /* Reads "" or "/@<principal>" up to the end of the text. */
 static int principal_parse(const char *s, char out[LOA_PRINCIPAL_CAP])
 {
-    out[0] = '\0';
+    memset(out, 0, LOA_PRINCIPAL_CAP);
     if (s[0] == '\0')
         return LOA_OK;
     if (s[0] != '/' || s[1] != '@' || !loa_principal_valid(s + 2))
@@ -228,7 +228,7 @@ static int principal_parse(const char *s, char out[LOA_PRINCIPAL_CAP])
 
 int loa_topic_parse(const char *topic, struct loa_topic *t)
 {
-    struct head h;
+    struct head h = {0};
     const char *rest;
 
     if (head_parse(topic, false, &h, &rest) != LOA_OK)
@@ -241,7 +241,7 @@ int loa_topic_parse(const char *topic, struct loa_topic *t)
 
 int loa_filter_parse(const char *filter, struct loa_filter *f)
 {
-    struct head h;
+    struct head h = {0};
     const char *rest;
 
     if (head_parse(filter, true, &h, &rest) != LOA_OK)
