@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,12 @@ static int subscribe(struct service *s)
                              prefix, NULL);
         if (rv == LOA_OK)
             rv = mqtt_subscribe(&s->mqtt, filter, 1);
+    }
+    for (size_t i = 0; rv == LOA_OK && i < s->conf.topics_n; i++) {
+        snprintf(filter, sizeof filter, "loa/1/%s/%s/%s/#",
+                 loa_plane_name(s->conf.topics[i].plane),
+                 s->conf.topics[i].kind, area);
+        rv = mqtt_subscribe(&s->mqtt, filter, 1);
     }
     if (rv == LOA_OK && s->rpc_open) {
         rpc_filter(&s->rpc, filter);

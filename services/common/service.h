@@ -91,6 +91,11 @@ struct service_settings {
             "the broker's name, as its plugin knows it"                      \
     }
 
+struct service_topic {
+    enum loa_plane plane;
+    const char *kind;
+};
+
 /* What a service is made of. Everything pointed to must outlive the run.
  * Callbacks come from the loop, with data; those not marked required may be
  * NULL. */
@@ -103,6 +108,9 @@ struct service_conf {
     bool outbox, inbox;                /* The schema has these tables. */
     const struct mqtt_filter *filters; /* Beside those of trust and rpc. */
     size_t filters_n;
+    /* Filters loa/1/<plane>/<kind>/<own area>/#, QoS 1. */
+    const struct service_topic *topics;
+    size_t topics_n;
 
     /* Requests: see rpc.h. Needs inbox. NULL: the service takes none. */
     rpc_request_cb on_request;

@@ -1,0 +1,168 @@
+#include "telemetry-collector/io_pg.h"
+
+#include <string.h>
+
+#include "proto/civil.h"
+
+enum { LOAD, COUNTS, PARTITIONS, DEVICE, REPORT };
+
+/* An area path is a prefix only up to a slash: "vn/08" is not above "vn/080".
+ */
+const struct pg_stmt io_pg_stmts[] = {
+    [LOAD] = {"device_load",
+              "SELECT device, area, session, state, health, last_seen, log_id,"
+              " committed FROM device",
+              0, PG_ROWS, true},
+    [COUNTS] = {"count_load",
+                "SELECT device, event::int, count(*) FROM receipt"
+                " WHERE at >= $1::timestamptz AND event BETWEEN 3 AND 6"
+                " GROUP BY device, event",
+                1, PG_ROWS, true},
+    [PARTITIONS] = {"partitions", "SELECT make_partitions($1::timestamptz)", 1,
+                    PG_ROWS, false},
+    /* A will of an older session must not overwrite a newer word, whichever
+     * instance writes last. */
+    [DEVICE] = {"device_store",
+                "INSERT INTO device (device, area, session, state, health,"
+                " last_seen) VALUES ($1, $2, $3::bigint, $4::bytea, $5::bytea,"
+                " $6::timestamptz) ON CONFLICT (device) DO UPDATE SET"
+                " area = excluded.area, session = excluded.session,"
+                " state = excluded.state,"
+                " health = coalesce(excluded.health, device.health),"
+                " last_seen = excluded.last_seen"
+                " WHERE device.session <= excluded.session",
+                6, PG_NONE, false},
+    [REPORT] = {"report",
+                "SELECT device, area, sequence, start_at, event::int, at_us,"
+                " reason, first_sample_us, played_ms, concealed_ms,"
+                " content_hash, committed_at FROM receipt"
+                " WHERE bulletin_id = $1::bytea"
+                " AND (area = $2 OR starts_with(area, $2 || '/'))"
+                " AND (device, sequence) > ($3, $4::bigint)"
+                " ORDER BY device, sequence LIMIT $5::int",
+                5, PG_ROWS, true},
+};
+const size_t io_pg_stmts_n = sizeof io_pg_stmts / sizeof io_pg_stmts[0];
+
+static struct loa_bytes bytes(const PGresult *res, int row, int col)
+{
+    struct loa_bytes b = {0};
+
+    if (!pg_is_null(res, row, col))
+        b.data = pg_get_bytes(res, row, col, &b.len);
+    return b;
+}
+
+static int load_row(struct presence *p, const PGresult *res, int i)
+{
+    struct device *d =
+        presence_touch(p, pg_get_text(res, i, 0, NULL),
+                       pg_get_text(res, i, 1, NULL), pg_get_time_ms(res, i, 5));
+    struct loa_bytes state = bytes(res, i, 3), health = bytes(res, i, 4);
+    struct loa_bytes log_id = bytes(res, i, 6);
+
+    if (d == NULL)
+        return LOA_ENOSPC;
+    d->session = pg_get_u64(res, i, 2);
+    if (state.len <= PRESENCE_BYTES_MAX && state.len > 0)
+        memcpy(d->state, state.data, d->state_len = state.len);
+    if (health.len <= PRESENCE_BYTES_MAX && health.len > 0)
+        memcpy(d->health, health.data, d->health_len = health.len);
+    if (log_id.len == LOA_ID_BYTES) {
+        d->log_known = true;
+        memcpy(d->log_id, log_id.data, LOA_ID_BYTES);
+        d->committed = d->flying = d->pending = pg_get_u64(res, i, 7);
+    }
+    d->dirty = false;
+    return LOA_OK;
+}
+
+static int load_counts(struct pg *pg, struct presence *p, int64_t now_ms)
+{
+    uint8_t at[8];
+    struct pg_value value = pg_time_ms(loa_civil_day_start(now_ms), at);
+    PGresult *res;
+    int rv = pg_query_now(pg, &io_pg_stmts[COUNTS], &value, &res);
+
+    if (rv != LOA_OK)
+        return rv;
+    for (int i = 0; i < PQntuples(res); i++) {
+        struct device *d = presence_find(p, pg_get_text(res, i, 0, NULL));
+        int64_t event = pg_get_i64(res, i, 1);
+        if (d == NULL)
+            continue;
+        d->counts_day_ms = loa_civil_day_start(now_ms);
+        d->counts[event - 3 + PRESENCE_STARTED] =
+            (uint32_t)pg_get_u64(res, i, 2);
+    }
+    PQclear(res);
+    return LOA_OK;
+}
+
+int io_pg_load(struct pg *pg, struct presence *p, int64_t now_ms)
+{
+    PGresult *res;
+    int rv = pg_query_now(pg, &io_pg_stmts[LOAD], NULL, &res);
+
+    if (rv != LOA_OK)
+        return rv;
+    for (int i = 0; rv == LOA_OK && i < PQntuples(res); i++)
+        rv = load_row(p, res, i);
+    PQclear(res);
+    return rv == LOA_OK ? load_counts(pg, p, now_ms) : rv;
+}
+
+int io_pg_partitions_now(struct pg *pg, int64_t now_ms)
+{
+    uint8_t at[8];
+    struct pg_value value = pg_time_ms(now_ms, at);
+
+    return pg_query_now(pg, &io_pg_stmts[PARTITIONS], &value, NULL);
+}
+
+int io_pg_partitions(struct pg *pg, int64_t now_ms)
+{
+    uint8_t at[8];
+    struct pg_value value = pg_time_ms(now_ms, at);
+    int rv = pg_query(pg, &io_pg_stmts[PARTITIONS], &value, NULL, NULL);
+
+    return rv == LOA_OK ? pg_commit(pg, NULL, NULL) : rv;
+}
+
+int io_pg_device(struct pg *pg, const struct device *d)
+{
+    uint8_t session[8], seen[8];
+    struct pg_value values[6] = {
+        pg_text(d->id),
+        pg_text(d->area),
+        pg_i64((int64_t)d->session, session),
+        d->state_len > 0 ? pg_bytes(d->state, d->state_len) : PG_NULL,
+        d->health_len > 0 ? pg_bytes(d->health, d->health_len) : PG_NULL,
+        pg_time_ms(d->last_seen_at_ms, seen),
+    };
+
+    return pg_query(pg, &io_pg_stmts[DEVICE], values, NULL, NULL);
+}
+
+int io_pg_report(struct pg *pg,
+                 const uint8_t bulletin_id[LOA_ID_BYTES],
+                 const char *under,
+                 const char *after_device,
+                 uint64_t after_sequence,
+                 int limit,
+                 pg_rows_cb on_rows,
+                 pg_done_cb on_done,
+                 void *data)
+{
+    uint8_t sequence[8], n[4];
+    struct pg_value values[5] = {
+        pg_bytes(bulletin_id, LOA_ID_BYTES),
+        pg_text(under),
+        pg_text(after_device),
+        pg_i64((int64_t)after_sequence, sequence),
+        pg_i32(limit, n),
+    };
+    int rv = pg_query(pg, &io_pg_stmts[REPORT], values, on_rows, data);
+
+    return rv == LOA_OK ? pg_commit(pg, on_done, data) : rv;
+}
