@@ -35,7 +35,7 @@ BEGIN
             'Retained documents that this service owns; published after the commit and again after every reconnect. An empty body clears the topic.';
 
         CREATE TABLE %1$I.trust_list (
-            only boolean PRIMARY KEY DEFAULT true CHECK (only),
+            one boolean PRIMARY KEY DEFAULT true CHECK (one),
             number bigint NOT NULL,
             envelope bytea NOT NULL,
             at timestamptz NOT NULL DEFAULT now());

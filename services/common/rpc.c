@@ -10,7 +10,7 @@
 #include "proto/io/log.h"
 
 #define MEMORY_BYTES (5u * LOA_ENVELOPE_BYTES_MAX)
-#define ANSWER_LIFE_MS (7 * 86400000LL) /* As long as the inbox keeps it. */
+#define ANSWER_LIFE_MS 86400000LL /* No request may live longer either. */
 
 /* What a request was refused for before the service saw it. */
 struct refusal {

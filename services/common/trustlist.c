@@ -13,7 +13,7 @@ static const struct pg_stmt stmts[] = {
     /* Two instances of a service may race: the higher number stays. */
     {"trust_list_store",
      "INSERT INTO trust_list (number, envelope) VALUES ($1::bigint, $2::bytea)"
-     " ON CONFLICT (only) DO UPDATE SET number = excluded.number,"
+     " ON CONFLICT (one) DO UPDATE SET number = excluded.number,"
      " envelope = excluded.envelope, at = now()"
      " WHERE trust_list.number < excluded.number",
      2, PG_NONE, false},
