@@ -156,30 +156,46 @@ static void discard(struct io_state *s)
     free(s);
 }
 
-struct io_state *io_state_open(const char *path)
+/* Signals are for the broker's thread. */
+static int start(struct io_state *s)
 {
-    struct io_state *s = calloc(1, sizeof *s);
     sigset_t all, before;
     int error;
 
-    if (s == NULL)
-        return NULL;
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, NULL);
-    if (!make_paths(s, path)) {
-        discard(s);
-        return NULL;
-    }
-    /* Signals are for the broker's thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&s->thread, NULL, run, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+int io_state_open(struct io_state **out, const char *path)
+{
+    struct io_state *s = calloc(1, sizeof *s);
+    int error;
+
+    *out = NULL;
+    if (s == NULL)
+        return LOA_ENOMEM;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    if (!make_paths(s, path)) {
+        discard(s);
+        return LOA_ENOMEM;
+    }
+    /* Better to hear now that the folder cannot be written. */
+    error = write_part(s->part, s->copy, 0);
+    if (error == 0) {
+        unlink(s->part);
+        error = start(s);
+    }
     if (error != 0) {
         discard(s);
-        return NULL;
+        errno = error;
+        return LOA_ESYS;
     }
-    return s;
+    *out = s;
+    return LOA_OK;
 }
 
 void io_state_put(struct io_state *s, const uint8_t *data, size_t len)

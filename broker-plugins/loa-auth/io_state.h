@@ -23,8 +23,10 @@ LOA_MUST_CHECK int io_file_read(const char *path,
                                 size_t cap,
                                 size_t *len);
 
-/* Start the writer of path. NULL: no memory, or no thread. */
-struct io_state *io_state_open(const char *path);
+/* Start the writer of path, which writes <path>.part first. LOA_ESYS: errno
+ * says why that cannot be written, or no thread started; LOA_ENOMEM. *out is
+ * NULL on error. */
+LOA_MUST_CHECK int io_state_open(struct io_state **out, const char *path);
 
 /* Have these bytes in the file soon. len is at most IO_STATE_BYTES_MAX. */
 void io_state_put(struct io_state *s, const uint8_t *data, size_t len);

@@ -331,9 +331,12 @@ static int start(struct plugin *p, const struct mosquitto_opt *options, int n)
     if (p->options.state[0] != '\0') {
         if (restore(p) != LOA_OK)
             return LOA_EINVAL;
-        p->state = io_state_open(p->options.state);
-        if (p->state == NULL)
-            return refuse("the thread for the state file does not start");
+        if (io_state_open(&p->state, p->options.state) != LOA_OK) {
+            mosquitto_log_printf(MOSQ_LOG_ERR,
+                                 "loa-auth: cannot write %s.part: %s",
+                                 p->options.state, strerror(errno));
+            return LOA_ESYS;
+        }
     }
     return register_callbacks(p);
 }

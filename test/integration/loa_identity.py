@@ -99,8 +99,8 @@ def type_name(type_):
 
 
 def _certificate(issuer, **fields):
-    body = pb.CertificateBody(version=1, algorithm=1, issuer=issuer.key,
-                              **fields).SerializeToString()
+    fields = {"version": 1, "algorithm": 1, "issuer": issuer.key, **fields}
+    body = pb.CertificateBody(**fields).SerializeToString()
     return pb.Certificate(
         body=body,
         signature=issuer.sign("certificate", body)).SerializeToString()
@@ -160,7 +160,10 @@ class Identity:
         child.depth = max_depth
         return child
 
-    def authority(self, principal, area, powers=ALL, max_depth=None, **more):
+    def authority(self, principal, area, powers=None, max_depth=None,
+                  **more):
+        """Who may issue: with the powers of its own issuer, if none given."""
+        powers = self.powers if powers is None else powers
         depth = max(self.depth - 1, 0) if max_depth is None else max_depth
         return self.issue(pb.ROLE_AUTHORITY, principal, area, powers=powers,
                           max_depth=depth, **more)
