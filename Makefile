@@ -173,12 +173,12 @@ fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzzer FUZZ_S seconds each (clang)
 	      > build/corpus/$$n.log 2>&1 || { tail -n 30 build/corpus/$$n.log; echo "FAIL fuzz $$n"; exit 1; }; \
 	  echo "  ok    fuzz $$n $$(grep -o 'number_of_executed_units: *[0-9]*' build/corpus/$$n.log | tr -dc 0-9) runs"; done
 
-# A harness names on its first line, behind "link:", the pure objects it needs.
+# A harness begins with a comment "link:" and the pure sources that it needs.
 build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch])
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
-	  $$(sed -n '1s/.*link: *\([^*]*\).*/\1/p' $<) $(wildcard proto/*.c) $(PB_C) \
+	  $$(awk '{sub(/.*link:/, ""); sub(/^ \*/, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) $(wildcard proto/*.c) $(PB_C) \
 	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lcsv -lm -o $@
 
 # Packages may be missing when this make began, so the building is done by
