@@ -247,6 +247,35 @@ static int run_show(struct ctl *c)
     return CTL_OK;
 }
 
+/* For other people's MQTT clients: ours sign for themselves. */
+static int run_login(struct ctl *c)
+{
+    const struct loa_identity *id = ctl_identity(c);
+    struct identity_login login = {.id = id, .broker = c->broker};
+    char password[LOA_PASSWORD_CAP];
+
+    if (id == NULL)
+        return CTL_USAGE;
+    login.client_id =
+        c->positionals_n > 0 ? c->positionals[0] : id->leaf.principal;
+    if (id->certificates_n == 0 ||
+        !loa_client_valid(login.client_id, id->leaf.principal,
+                          id->leaf.role == LOA_ROLE_DEVICE))
+        return ctl_fail(c, CTL_USAGE,
+                        "tên máy khách phải là tên của bạn, hoặc tên đó rồi "
+                        "\"-\" và một hậu tố",
+                        "the client id is your principal, or that and \"-\" "
+                        "and a suffix");
+    if (identity_password(&login, password, sizeof password) != LOA_OK)
+        return CTL_FAILED;
+    if (c->json)
+        out_json(json_pack("{s:s,s:s,s:s}", "user", id->leaf.principal,
+                           "client", login.client_id, "password", password));
+    else
+        puts(password);
+    return CTL_OK;
+}
+
 static const struct option_def new_options[] = {
     {"root", NULL, "the root of a network: it certifies itself"},
     {NULL, NULL, NULL},
@@ -273,5 +302,7 @@ const struct command commands_key[] = {
      issue_options, 1, 1, run_issue},
     {"key", "show", "FILE", "what an identity file holds; never its secret",
      "loactl key show editor.id", NULL, 1, 1, run_show},
+    {"key", "login", "[CLIENT]", "an MQTT password: good once, for two minutes",
+     "loactl --identity lan.id key login lan-watch", NULL, 0, 1, run_login},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
