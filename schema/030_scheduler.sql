@@ -31,8 +31,8 @@ CREATE TABLE scheduler.approval (
     approved_by text NOT NULL,
     expires_at timestamptz NOT NULL);
 COMMENT ON TABLE scheduler.approval IS 'Approvals of contents that are or were scheduled.';
-COMMENT ON COLUMN scheduler.approval.approval_id IS 'BLAKE2b-256 of the envelope without certificates.';
-COMMENT ON COLUMN scheduler.approval.envelope IS 'The APPROVAL envelope with the certificates of its chain.';
+COMMENT ON COLUMN scheduler.approval.approval_id IS 'BLAKE2b-256 of the envelope.';
+COMMENT ON COLUMN scheduler.approval.envelope IS 'The APPROVAL envelope as it was handed in.';
 COMMENT ON COLUMN scheduler.approval.expires_at IS
     'End of the envelope or of the approver''s certificate, whichever is first: no occurrence lasts longer.';
 

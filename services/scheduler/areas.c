@@ -1,68 +1,45 @@
 #include "scheduler/areas.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a: paths come from the registry, nobody chooses them to collide. */
-static uint32_t hash(const char *path)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *path != '\0'; path++)
-        h = (h ^ (uint8_t)*path) * 16777619u;
-    return h;
-}
-
 int areas_init(struct areas *a, uint32_t rows_max)
 {
-    uint32_t slots_n = 2;
-
-    while (slots_n < 2 * rows_max)
-        slots_n *= 2;
     memset(a, 0, sizeof *a);
     a->rows = calloc(rows_max, sizeof *a->rows);
-    a->index = calloc(slots_n, sizeof *a->index);
-    if (a->rows == NULL || a->index == NULL) {
+    if (a->rows == NULL || rows_init(&a->index, rows_max) != LOA_OK) {
         areas_close(a);
         return LOA_ENOMEM;
     }
-    a->rows_max = rows_max;
-    a->index_mask = slots_n - 1;
     return LOA_OK;
 }
 
 void areas_close(struct areas *a)
 {
     free(a->rows);
-    free(a->index);
+    rows_close(&a->index);
     memset(a, 0, sizeof *a);
-}
-
-/* The place in the index where path is, or would be. */
-static uint32_t place(const struct areas *a, const char *path)
-{
-    uint32_t at = hash(path) & a->index_mask;
-
-    while (a->index[at] != 0 &&
-           strcmp(a->rows[a->index[at] - 1].path, path) != 0)
-        at = (at + 1) & a->index_mask;
-    return at;
 }
 
 uint32_t areas_find(const struct areas *a, const char *path)
 {
-    uint32_t entry = a->index[place(a, path)];
+    uint32_t row = rows_first(&a->index, rows_hash(path, strlen(path)));
 
-    return entry == 0 ? AREA_NONE : entry - 1;
+    while (row != AREA_NONE && strcmp(a->rows[row].path, path) != 0)
+        row = rows_next(&a->index, row);
+    return row;
 }
 
 static uint32_t add(struct areas *a, const char *path, uint32_t parent)
 {
-    uint32_t row = a->rows_n++;
-    struct area *area = &a->rows[row];
+    uint32_t row = rows_add(&a->index, rows_hash(path, strlen(path)));
+    struct area *area;
 
-    memset(area, 0, sizeof *area);
+    if (row == AREA_NONE)
+        return AREA_NONE;
+    /* Rows are never given back, so they are used in order. */
+    a->rows_n = row + 1;
+    area = &a->rows[row];
     strcpy(area->path, path);
     area->parent = parent;
     area->child = area->sibling = area->placement = AREA_NONE;
@@ -70,7 +47,6 @@ static uint32_t add(struct areas *a, const char *path, uint32_t parent)
         area->sibling = a->rows[parent].child;
         a->rows[parent].child = row;
     }
-    a->index[place(a, path)] = row + 1;
     return row;
 }
 
@@ -90,11 +66,10 @@ int areas_put(struct areas *a, const char *path, uint32_t *row)
 
         loa_area_prefix(path, n, prefix);
         *row = areas_find(a, prefix);
-        if (*row != AREA_NONE)
-            continue;
-        if (a->rows_n == a->rows_max)
+        if (*row == AREA_NONE)
+            *row = add(a, prefix, parent);
+        if (*row == AREA_NONE)
             return LOA_EBUSY;
-        *row = add(a, prefix, parent);
     }
     return LOA_OK;
 }

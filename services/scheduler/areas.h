@@ -13,8 +13,9 @@
 
 #include "proto/key.h"
 #include "proto/topic.h"
+#include "scheduler/rows.h"
 
-#define AREA_NONE UINT32_MAX
+#define AREA_NONE ROW_NONE
 
 /* The newest programme of an area. version 0: it never had one. */
 struct area_programme {
@@ -43,10 +44,9 @@ struct area {
 };
 
 struct areas {
+    struct rows index;
     struct area *rows;
-    uint32_t rows_n, rows_max;
-    uint32_t *index; /* Open addressing; row + 1, or 0. */
-    uint32_t index_mask;
+    uint32_t rows_n;
 };
 
 /* LOA_ENOMEM. areas_close() is harmless after a failure, and twice. */
