@@ -2,15 +2,14 @@
 
 #include <assert.h>
 
-#define UTC_OFFSET_MS INT64_C(25200000) /* Asia/Ho_Chi_Minh. */
-#define WEEKDAY_OF_DAY_0 3              /* 1970-01-01 was a Thursday. */
+#define WEEKDAY_OF_DAY_0 3 /* 1970-01-01 was a Thursday. */
 
 int64_t slots_day(int64_t at_ms)
 {
-    int64_t local_ms = at_ms + UTC_OFFSET_MS;
-    int64_t day = local_ms / SLOTS_DAY_MS;
+    int64_t local_ms = at_ms + LOA_CIVIL_OFFSET_MS;
+    int64_t day = local_ms / LOA_DAY_MS;
 
-    return local_ms % SLOTS_DAY_MS < 0 ? day - 1 : day;
+    return local_ms % LOA_DAY_MS < 0 ? day - 1 : day;
 }
 
 unsigned slots_weekday(int64_t at_ms)
@@ -22,7 +21,7 @@ unsigned slots_weekday(int64_t at_ms)
 
 int64_t slots_midnight(int64_t at_ms)
 {
-    return slots_day(at_ms) * SLOTS_DAY_MS - UTC_OFFSET_MS;
+    return slots_day(at_ms) * LOA_DAY_MS - LOA_CIVIL_OFFSET_MS;
 }
 
 /* Days from weekday `from` on until one of the mask: 0..6. */
@@ -43,10 +42,10 @@ int64_t slots_next(const struct slots_rule *r, int64_t from_ms)
         if (r->frequency == SLOTS_ONCE || from_ms > r->until_ms)
             return SLOTS_NONE;
         at_ms +=
-            (from_ms - at_ms + SLOTS_DAY_MS - 1) / SLOTS_DAY_MS * SLOTS_DAY_MS;
+            (from_ms - at_ms + LOA_DAY_MS - 1) / LOA_DAY_MS * LOA_DAY_MS;
     }
     if (r->frequency == SLOTS_WEEKLY)
-        at_ms += days_until(r->weekdays, slots_weekday(at_ms)) * SLOTS_DAY_MS;
+        at_ms += days_until(r->weekdays, slots_weekday(at_ms)) * LOA_DAY_MS;
     return at_ms <= r->until_ms ? at_ms : SLOTS_NONE;
 }
 
@@ -58,7 +57,7 @@ int64_t slots_last(const struct slots_rule *r)
         return SLOTS_NONE;
     if (r->frequency == SLOTS_ONCE)
         return r->first_ms;
-    at_ms = slots_next(r, r->until_ms - 7 * SLOTS_DAY_MS + 1);
+    at_ms = slots_next(r, r->until_ms - 7 * LOA_DAY_MS + 1);
     while (at_ms != SLOTS_NONE &&
            (next_ms = slots_next(r, at_ms + 1)) != SLOTS_NONE)
         at_ms = next_ms;

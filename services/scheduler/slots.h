@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SLOTS_DAY_MS INT64_C(86400000)
+#include "proto/civil.h"
+
 #define SLOTS_NONE INT64_MAX
 /* Longer than a day and a daily bulletin would overlap itself. */
-#define SLOTS_DURATION_MS_MAX SLOTS_DAY_MS
+#define SLOTS_DURATION_MS_MAX LOA_DAY_MS
 
 /* The values are those of loa.v1.Recurrence.Frequency. */
 enum slots_frequency { SLOTS_ONCE = 0, SLOTS_DAILY = 1, SLOTS_WEEKLY = 2 };
