@@ -5,16 +5,18 @@ CALL loa_service('scheduler');
 SET LOCAL ROLE loa_scheduler;
 
 CREATE TABLE scheduler.area (
-    path public.ltree PRIMARY KEY,
+    path public.ltree,
     code text NOT NULL,
     name text NOT NULL,
     tier smallint NOT NULL,
     valid_from timestamptz,
     valid_until timestamptz,
-    version bigint NOT NULL);
+    version bigint NOT NULL,
+    PRIMARY KEY (path, valid_from));
 COMMENT ON TABLE scheduler.area IS
     'Copy of the registry''s area tree, so that schedules are taken while the registry is away.';
 COMMENT ON COLUMN scheduler.area.tier IS '1 central, 2 province, 3 district, 4 commune, 5 hamlet.';
+COMMENT ON COLUMN scheduler.area.valid_from IS 'One row for each time in which name or code was another.';
 COMMENT ON COLUMN scheduler.area.valid_until IS 'NULL: still valid.';
 COMMENT ON COLUMN scheduler.area.version IS 'Of the registry''s tree when this row last changed.';
 

@@ -43,8 +43,7 @@ void approvals_close(struct approvals *a)
 
 static uint32_t certificate_find(const struct approvals *a, struct loa_bytes p)
 {
-    uint32_t row =
-        rows_first(&a->certificate_index, rows_hash(p.data, p.len));
+    uint32_t row = rows_first(&a->certificate_index, rows_hash(p.data, p.len));
 
     while (row != ROW_NONE &&
            (a->certificates[row].len != p.len ||

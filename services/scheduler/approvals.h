@@ -30,7 +30,7 @@ struct approval {
     uint32_t certificates[LOA_CERTIFICATES_MAX]; /* Rows. */
     uint32_t certificates_n;
     uint32_t refs_n;
-    uint32_t stamp; /* The caller's, to count each once. */
+    uint32_t stamp;       /* The caller's, to count each once. */
     uint32_t judged_pass; /* The caller's: when verdict was found. */
     enum loa_verdict verdict;
 };

@@ -74,12 +74,33 @@ int areas_put(struct areas *a, const char *path, uint32_t *row)
     return LOA_OK;
 }
 
+void areas_valid(struct areas *a, uint32_t row, struct area_span span)
+{
+    struct area *area = &a->rows[row];
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < area->spans_n; i++) {
+        if (area->spans[i].from_ms == span.from_ms) {
+            area->spans[i] = span;
+            return;
+        }
+        if (area->spans[i].from_ms < area->spans[at].from_ms)
+            at = i;
+    }
+    if (area->spans_n < AREA_SPANS_MAX)
+        at = area->spans_n++;
+    area->spans[at] = span;
+}
+
 bool areas_exists(const struct areas *a, uint32_t row, int64_t at_ms)
 {
     const struct area *area = &a->rows[row];
 
-    return area->known && area->valid_from_ms <= at_ms &&
-           (area->valid_until_ms == 0 || area->valid_until_ms > at_ms);
+    for (uint32_t i = 0; i < area->spans_n; i++)
+        if (area->spans[i].from_ms <= at_ms &&
+            (area->spans[i].until_ms == 0 || area->spans[i].until_ms > at_ms))
+            return true;
+    return false;
 }
 
 uint32_t areas_walk(const struct areas *a, uint32_t top, uint32_t row)

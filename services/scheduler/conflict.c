@@ -64,8 +64,8 @@ static bool in_bounds(const struct search *s)
 {
     const struct conflict_query *q = s->q;
     int64_t from_ms = q->earliest_ms, to_ms = q->latest_ms;
-    int64_t reach_ms = q->frequency == SLOTS_ONCE ? CONFLICT_SEARCH_MS
-                                                  : LOA_DAY_MS - 1;
+    int64_t reach_ms =
+        q->frequency == SLOTS_ONCE ? CONFLICT_SEARCH_MS : LOA_DAY_MS - 1;
 
     if (s->looks_n > CONFLICT_LOOKS_MAX || s->at_ms < from_ms ||
         s->at_ms > to_ms)

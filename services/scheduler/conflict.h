@@ -27,7 +27,7 @@ struct conflict_query {
     uint32_t duration_ms;
     uint32_t skip; /* The bulletin that is being changed, or BULLETIN_NONE. */
     int64_t earliest_ms, latest_ms; /* Between these a first start may lie. */
-    int64_t window_end_ms; /* Programmes list what starts before it. */
+    int64_t window_end_ms;          /* Programmes list what starts before it. */
 };
 
 /* The rule that would sound if it began at first_ms. */

@@ -43,6 +43,9 @@ void core_remake(struct scheduler *s,
                  int64_t at_ms,
                  struct scheduler_update *up);
 
+/* At most so many bytes is the entry of a bulletin in s->answer. */
+size_t core_entry_bytes(const struct scheduler *s, uint32_t row);
+
 /* Passes over whole tables: begin one again from the start; do a piece. */
 void core_begin(struct scheduler *s, enum scheduler_pass pass);
 void core_work(struct scheduler *s, int64_t at_ms, struct scheduler_update *up);

@@ -7,11 +7,6 @@
 #define LIMIT_DEFAULT 100
 #define SPAN_DEFAULT_MS (7 * LOA_DAY_MS)
 
-/* Upper bounds of an encoded ScheduleEntry. */
-#define ENTRY_BYTES 200
-#define START_BYTES 6
-#define STARTS_MAX 64
-
 struct looking {
     struct scheduler *s;
     const struct scheduler_request *r;
@@ -82,22 +77,6 @@ static void insert(struct looking *l, uint32_t row, int64_t at_ms)
     a->entries_n++;
 }
 
-static size_t entry_bytes(const struct looking *l, uint32_t row)
-{
-    const struct plan *p = &l->s->plan;
-    const struct bulletin *b = &p->bulletins[row];
-    uint32_t areas[BULLETIN_AREAS_MAX], starts_n = 0;
-    uint32_t areas_n = plan_areas(p, row, areas);
-    size_t bytes = ENTRY_BYTES + strlen(plan_title(p, b));
-    int64_t at_ms = listed_by(l, b);
-
-    for (uint32_t i = 0; i < areas_n; i++)
-        bytes += 2 * strlen(p->areas.rows[areas[i]].path) + 20;
-    while (at_ms < l->s->answer.until_ms && starts_n++ < STARTS_MAX)
-        at_ms = slots_next(&b->rule, at_ms + 1);
-    return bytes + starts_n * START_BYTES;
-}
-
 /* An answer is one message: what does not fit is asked for again. */
 static void cut(struct looking *l)
 {
@@ -105,7 +84,7 @@ static void cut(struct looking *l)
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < a->entries_n; i++) {
-        bytes += entry_bytes(l, a->entries[i]);
+        bytes += core_entry_bytes(l->s, a->entries[i]);
         if (i > 0 && bytes > SCHEDULER_ENTRIES_BYTES) {
             a->entries_n = i;
             l->more = true;
@@ -144,8 +123,8 @@ static void find_all(struct looking *l)
             continue;
         at_ms = listed_by(l, b);
         if (at_ms == SLOTS_NONE ||
-            (l->r->resume && !precedes(l->r->after_start_ms, l->r->after_id,
-                                       at_ms, b->id)))
+            (l->r->resume &&
+             !precedes(l->r->after_start_ms, l->r->after_id, at_ms, b->id)))
             continue;
         if (is_seen(l, row))
             insert(l, row, at_ms);

@@ -11,7 +11,8 @@ void core_begin(struct scheduler *s, enum scheduler_pass pass)
         s->judge_pass++;
 }
 
-/* --- judging: approvals and askers after a new trust list --------------------- */
+/* --- judging: approvals and askers after a new trust list
+ * --------------------- */
 
 static bool requester_revoked(const struct scheduler *s,
                               const struct bulletin *b)
@@ -39,16 +40,16 @@ static enum bulletin_why judge(struct scheduler *s,
         *judged_n += 1;
     }
     switch (v->verdict) {
-    case LOA_VERDICT_OK:
-    case LOA_VERDICT_NOT_YET_VALID:
-    case LOA_VERDICT_EXPIRED_CERTIFICATE:
-    case LOA_VERDICT_FUTURE:
-    case LOA_VERDICT_EXPIRED:
-        return BULLETIN_STANDS;
-    case LOA_VERDICT_REVOKED:
-        return BULLETIN_APPROVER_REVOKED;
-    default:
-        return BULLETIN_APPROVAL_VOID;
+        case LOA_VERDICT_OK:
+        case LOA_VERDICT_NOT_YET_VALID:
+        case LOA_VERDICT_EXPIRED_CERTIFICATE:
+        case LOA_VERDICT_FUTURE:
+        case LOA_VERDICT_EXPIRED:
+            return BULLETIN_STANDS;
+        case LOA_VERDICT_REVOKED:
+            return BULLETIN_APPROVER_REVOKED;
+        default:
+            return BULLETIN_APPROVAL_VOID;
     }
 }
 
@@ -93,7 +94,8 @@ static bool judge_piece(struct scheduler *s,
     return true;
 }
 
-/* --- rolling: programmes that are due ------------------------------------------ */
+/* --- rolling: programmes that are due
+ * ------------------------------------------ */
 
 static bool roll_piece(struct scheduler *s,
                        int64_t at_ms,
@@ -114,7 +116,8 @@ static bool roll_piece(struct scheduler *s,
     return true;
 }
 
-/* --- forgetting: bulletins that ended long ago ---------------------------------- */
+/* --- forgetting: bulletins that ended long ago
+ * ---------------------------------- */
 
 static bool forget_piece(struct scheduler *s,
                          int64_t at_ms,
@@ -145,8 +148,8 @@ static bool forget_piece(struct scheduler *s,
 
 void core_work(struct scheduler *s, int64_t at_ms, struct scheduler_update *up)
 {
-    static bool (*const pieces[PASSES_N])(
-        struct scheduler *, int64_t, struct scheduler_update *) = {
+    static bool (*const pieces[PASSES_N])(struct scheduler *, int64_t,
+                                          struct scheduler_update *) = {
         [PASS_JUDGE] = judge_piece,
         [PASS_ROLL] = roll_piece,
         [PASS_FORGET] = forget_piece,

@@ -30,7 +30,7 @@ enum bulletin_why {
 struct bulletin {
     uint8_t id[LOA_ID_BYTES];
     enum bulletin_class class;
-    uint32_t approval;             /* Row; holds a reference. */
+    uint32_t approval;              /* Row; holds a reference. */
     char title[BULLETIN_TITLE_CAP]; /* As asked; "": the content's. */
     /* What sounds: asked for and covered by the approval. */
     struct slots_rule rule;
@@ -53,7 +53,7 @@ struct bulletin {
 
 struct placement {
     uint32_t bulletin, area;
-    uint32_t of_bulletin; /* Next area of the same bulletin. */
+    uint32_t of_bulletin;  /* Next area of the same bulletin. */
     uint32_t here, before; /* Next and previous bulletin of the same area. */
 };
 

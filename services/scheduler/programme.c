@@ -63,7 +63,8 @@ bool programme_due(const struct plan *p,
     return false;
 }
 
-/* --- limits ---------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------
+ */
 
 size_t programme_body_max(const struct loa_signer *signer)
 {
@@ -99,8 +100,8 @@ static void load_add(struct plan *p,
     struct approval *v = &p->approvals.rows[b->approval];
 
     l->bulletins_n++;
-    l->bytes += BULLETIN_BYTES + starts_n * START_BYTES +
-                strlen(plan_title(p, b));
+    l->bytes +=
+        BULLETIN_BYTES + starts_n * START_BYTES + strlen(plan_title(p, b));
     if (v->stamp == p->stamp)
         return;
     v->stamp = p->stamp;
@@ -184,7 +185,8 @@ bool programme_fits(struct plan *p,
     }
 }
 
-/* --- making ---------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------
+ */
 
 /* List what is to be listed by next start, then id: the same plan gives the
  * same programme. */
@@ -207,8 +209,8 @@ static uint32_t list(struct programme_maker *m,
             continue;
         while (to > 0 && (m->listed[to - 1].next_ms > next_ms ||
                           (m->listed[to - 1].next_ms == next_ms &&
-                           memcmp(p->bulletins[m->listed[to - 1].row].id,
-                                  b->id, LOA_ID_BYTES) > 0)))
+                           memcmp(p->bulletins[m->listed[to - 1].row].id, b->id,
+                                  LOA_ID_BYTES) > 0)))
             to--;
         if (n == PROGRAMME_BULLETINS_MAX) {
             *omitted_n += 1;
@@ -384,8 +386,8 @@ int programme_make(struct programme_maker *m,
     n = cut(m, p, listed_n, starts_n);
     *omitted_n += listed_n - n;
 
-    g.version = g.version + 1 > (uint64_t)now_ms ? g.version + 1
-                                                 : (uint64_t)now_ms;
+    g.version =
+        g.version + 1 > (uint64_t)now_ms ? g.version + 1 : (uint64_t)now_ms;
     h.body.data = m->body;
     h.body.len = pack(m, p, g.version, n, starts_n, &end_ms);
     h.expires_at_ms = end_ms + PROGRAMME_MARGIN_MS;

@@ -19,7 +19,8 @@ struct asking {
     struct conflict_query query;
 };
 
-/* --- who, where ---------------------------------------------------------------- */
+/* --- who, where
+ * ---------------------------------------------------------------- */
 
 static bool may_schedule(struct asking *k)
 {
@@ -66,7 +67,7 @@ static bool find_area(struct asking *k, const char *path, uint32_t *row)
     *row = areas_find(areas, path);
     if (*row != AREA_NONE && areas_exists(areas, *row, k->at_ms))
         return may_speak_in(k, path);
-    if (k->s->areas_version == 0)
+    if (!k->s->areas_known)
         say(k->say, SAY_BUSY,
             "Bộ lập lịch chưa nhận được danh sách khu vực từ registry; hãy thử "
             "lại sau ít phút.",
@@ -106,7 +107,8 @@ static bool find_areas(struct asking *k)
     return true;
 }
 
-/* --- when ----------------------------------------------------------------------- */
+/* --- when
+ * ----------------------------------------------------------------------- */
 
 static bool starts_in_time(struct asking *k)
 {
@@ -171,32 +173,37 @@ static bool repeats_sensibly(struct asking *k)
     return true;
 }
 
-/* --- what ------------------------------------------------------------------------ */
+/* --- what
+ * ------------------------------------------------------------------------ */
 
 static void say_verdict(struct say *to, enum loa_verdict verdict)
 {
     switch (verdict) {
-    case LOA_VERDICT_REVOKED:
-        say(to, SAY_REVOKED,
-            "Chứng thư của người duyệt đã bị thu hồi; nội dung cần người khác "
-            "duyệt.",
-            "The approver's certificate is revoked; somebody else must approve "
-            "the content.");
-        return;
-    case LOA_VERDICT_EXPIRED:
-    case LOA_VERDICT_EXPIRED_CERTIFICATE:
-        say(to, SAY_EXPIRED,
-            "Phê duyệt nội dung này đã hết hạn; hãy xin duyệt lại.",
-            "The approval of this content has expired; have it approved "
-            "again.");
-        return;
-    default:
-        say(to, SAY_NOT_APPROVED,
-            "Phê duyệt không được chấp nhận (%s); nội dung cần được người có "
-            "quyền CONTENT_APPROVE duyệt.",
-            "The approval is refused (%s); somebody with CONTENT_APPROVE must "
-            "approve the content.",
-            loa_verdict_name(verdict));
+        case LOA_VERDICT_REVOKED:
+            say(to, SAY_REVOKED,
+                "Chứng thư của người duyệt đã bị thu hồi; nội dung cần người "
+                "khác "
+                "duyệt.",
+                "The approver's certificate is revoked; somebody else must "
+                "approve "
+                "the content.");
+            return;
+        case LOA_VERDICT_EXPIRED:
+        case LOA_VERDICT_EXPIRED_CERTIFICATE:
+            say(to, SAY_EXPIRED,
+                "Phê duyệt nội dung này đã hết hạn; hãy xin duyệt lại.",
+                "The approval of this content has expired; have it approved "
+                "again.");
+            return;
+        default:
+            say(to, SAY_NOT_APPROVED,
+                "Phê duyệt không được chấp nhận (%s); nội dung cần được người "
+                "có "
+                "quyền CONTENT_APPROVE duyệt.",
+                "The approval is refused (%s); somebody with CONTENT_APPROVE "
+                "must "
+                "approve the content.",
+                loa_verdict_name(verdict));
     }
 }
 
@@ -207,25 +214,28 @@ static bool take_approval(struct asking *k)
 
     switch (approvals_take(&k->s->plan.approvals, k->r->approval, k->at_ms,
                            &verdict, &k->b->approval)) {
-    case LOA_OK:
-        return true;
-    case LOA_EACCES:
-        say_verdict(k->say, verdict);
-        return false;
-    case LOA_EBUSY:
-        say(k->say, SAY_BUSY,
-            "Bộ lập lịch không còn chỗ cho phê duyệt mới; hãy báo người quản "
-            "trị.",
-            "The scheduler has no room for another approval; tell its "
-            "administrator.");
-        return false;
-    default:
-        say(k->say, SAY_INVALID,
-            "Phê duyệt không chứa mô tả nội dung hợp lệ, hoặc nội dung dài hơn "
-            "24 giờ; hãy nạp lại nội dung.",
-            "The approval holds no sound manifest, or the content is longer "
-            "than 24 hours; hand the content in again.");
-        return false;
+        case LOA_OK:
+            return true;
+        case LOA_EACCES:
+            say_verdict(k->say, verdict);
+            return false;
+        case LOA_EBUSY:
+            say(k->say, SAY_BUSY,
+                "Bộ lập lịch không còn chỗ cho phê duyệt mới; hãy báo người "
+                "quản "
+                "trị.",
+                "The scheduler has no room for another approval; tell its "
+                "administrator.");
+            return false;
+        default:
+            say(k->say, SAY_INVALID,
+                "Phê duyệt không chứa mô tả nội dung hợp lệ, hoặc nội dung dài "
+                "hơn "
+                "24 giờ; hãy nạp lại nội dung.",
+                "The approval holds no sound manifest, or the content is "
+                "longer "
+                "than 24 hours; hand the content in again.");
+            return false;
     }
 }
 
@@ -276,7 +286,8 @@ static bool approval_lasts(struct asking *k)
     return false;
 }
 
-/* --- is there room ----------------------------------------------------------------- */
+/* --- is there room
+ * ----------------------------------------------------------------- */
 
 static void prepare_query(struct asking *k)
 {
@@ -339,6 +350,21 @@ static void propose(struct asking *k, struct scheduler_answer *a)
             start, (unsigned)a->conflicts_n, say_time(at_ms, free));
 }
 
+/* How many of the rows an answer has room for, beside its own entry. */
+static uint32_t what_fits(const struct scheduler *s,
+                          const uint32_t rows[],
+                          uint32_t rows_n)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < rows_n; i++) {
+        bytes += core_entry_bytes(s, rows[i]);
+        if (i > 0 && bytes > SCHEDULER_ENTRIES_BYTES / 2)
+            return i;
+    }
+    return rows_n;
+}
+
 static bool has_room(struct asking *k)
 {
     struct scheduler *s = k->s;
@@ -347,13 +373,15 @@ static bool has_room(struct asking *k)
 
     plan_audible(&s->plan, k->areas, s->candidate_areas_n, k->at_ms);
     a->conflicts_n =
-        conflict_list(&s->plan, &k->query, true, a->conflicts);
+        what_fits(s, a->conflicts,
+                  conflict_list(&s->plan, &k->query, true, a->conflicts));
     if (a->conflicts_n > 0) {
         propose(k, a);
         return false;
     }
     a->interrupts_n =
-        conflict_list(&s->plan, &k->query, false, a->interrupts);
+        what_fits(s, a->interrupts,
+                  conflict_list(&s->plan, &k->query, false, a->interrupts));
     area = overfull(k, k->b);
     if (area == NULL)
         return true;
@@ -433,7 +461,8 @@ static void sign_for(struct asking *k)
     b->requested_at_ms = k->at_ms;
 }
 
-/* --- add ----------------------------------------------------------------------- */
+/* --- add
+ * ----------------------------------------------------------------------- */
 
 static bool read_wish(struct asking *k)
 {
@@ -476,12 +505,11 @@ static bool same_wish(const struct asking *k, uint32_t row)
     return b->class == c->class && strcmp(b->title, c->title) == 0 &&
            b->rule.first_ms == c->rule.first_ms &&
            b->rule.frequency == c->rule.frequency &&
-           b->rule.weekdays == c->rule.weekdays &&
-           b->until_ms == c->until_ms &&
+           b->rule.weekdays == c->rule.weekdays && b->until_ms == c->until_ms &&
            areas_n == k->s->candidate_areas_n &&
            memcmp(areas, k->areas, areas_n * sizeof areas[0]) == 0 &&
-           memcmp(k->s->plan.approvals.rows[b->approval].id, id,
-                  sizeof id) == 0;
+           memcmp(k->s->plan.approvals.rows[b->approval].id, id, sizeof id) ==
+               0;
 }
 
 /* The id is taken: by the same bulletin, asked for again, or by another. */
@@ -548,7 +576,8 @@ err_after_approval:
     approvals_drop(&s->plan.approvals, k.b->approval);
 }
 
-/* --- change, cancel ---------------------------------------------------------------- */
+/* --- change, cancel
+ * ---------------------------------------------------------------- */
 
 /* The bulletin that is to be changed or cancelled, and the right to. */
 static bool find_own(struct asking *k, uint32_t *row)

@@ -6,6 +6,10 @@
 
 #include "scheduler/core.h"
 
+/* Upper bounds of an encoded ScheduleEntry. */
+#define ENTRY_BYTES 200
+#define START_BYTES 6
+
 const char *scheduler_why_name(enum bulletin_why why)
 {
     static const char *const names[BULLETIN_WHYS_N] = {
@@ -37,8 +41,8 @@ int scheduler_open(struct scheduler *s, const struct scheduler_conf *conf)
     s->spare_approval = APPROVAL_NONE;
     s->maker.signer = conf->signer;
     s->maker.body_max = programme_body_max(&conf->signer);
-    s->envelopes = malloc((size_t)SCHEDULER_PROGRAMMES_MAX *
-                          LOA_ENVELOPE_BYTES_MAX);
+    s->envelopes =
+        malloc((size_t)SCHEDULER_PROGRAMMES_MAX * LOA_ENVELOPE_BYTES_MAX);
     if (s->envelopes == NULL)
         return LOA_ENOMEM;
     rv = plan_open(&s->plan, &conf->limits, conf->trust);
@@ -62,7 +66,8 @@ void scheduler_close(struct scheduler *s)
     s->envelopes = NULL;
 }
 
-/* --- restoring -------------------------------------------------------------- */
+/* --- restoring --------------------------------------------------------------
+ */
 
 int scheduler_load_area(struct scheduler *s, const struct scheduler_area *a)
 {
@@ -71,9 +76,7 @@ int scheduler_load_area(struct scheduler *s, const struct scheduler_area *a)
 
     if (rv != LOA_OK)
         return rv;
-    s->plan.areas.rows[row].known = true;
-    s->plan.areas.rows[row].valid_from_ms = a->valid_from_ms;
-    s->plan.areas.rows[row].valid_until_ms = a->valid_until_ms;
+    areas_valid(&s->plan.areas, row, a->valid);
     return LOA_OK;
 }
 
@@ -145,7 +148,8 @@ int scheduler_load_bulletin(struct scheduler *s,
     return LOA_OK;
 }
 
-/* --- what requests and passes share ------------------------------------------ */
+/* --- what requests and passes share ------------------------------------------
+ */
 
 void core_make(struct scheduler *s,
                uint32_t area,
@@ -205,7 +209,27 @@ void core_remake(struct scheduler *s,
             core_make(s, areas[i], at_ms, up);
 }
 
-/* --- events ------------------------------------------------------------------ */
+size_t core_entry_bytes(const struct scheduler *s, uint32_t row)
+{
+    const struct bulletin *b = &s->plan.bulletins[row];
+    int64_t at_ms =
+        slots_next(&b->rule, s->answer.from_ms - b->rule.duration_ms + 1);
+    size_t bytes = ENTRY_BYTES + strlen(plan_title(&s->plan, b));
+    uint32_t areas[BULLETIN_AREAS_MAX], starts_n = 0;
+    uint32_t areas_n = plan_areas(&s->plan, row, areas);
+
+    for (uint32_t i = 0; i < areas_n; i++)
+        bytes += 2 * strlen(s->plan.areas.rows[areas[i]].path) + 20;
+    while (at_ms < s->answer.until_ms &&
+           starts_n < SCHEDULER_ENTRY_STARTS_MAX) {
+        at_ms = slots_next(&b->rule, at_ms + 1);
+        starts_n++;
+    }
+    return bytes + starts_n * START_BYTES;
+}
+
+/* --- events ------------------------------------------------------------------
+ */
 
 static int on_request(struct scheduler *s,
                       const struct scheduler_event *ev,
@@ -243,8 +267,7 @@ static int on_areas(struct scheduler *s,
         if (rv != LOA_OK)
             return rv;
     }
-    if (ev->areas_version > s->areas_version)
-        s->areas_version = ev->areas_version;
+    s->areas_known = s->areas_known || ev->areas_complete;
     return LOA_OK;
 }
 
@@ -300,10 +323,8 @@ int scheduler_step(struct scheduler *s,
     static int (*const handlers[])(struct scheduler *,
                                    const struct scheduler_event *,
                                    struct scheduler_update *) = {
-        [SCHEDULER_REQUEST] = on_request,
-        [SCHEDULER_AREAS] = on_areas,
-        [SCHEDULER_TRUST] = on_trust,
-        [SCHEDULER_TICK] = on_tick,
+        [SCHEDULER_REQUEST] = on_request,     [SCHEDULER_AREAS] = on_areas,
+        [SCHEDULER_TRUST] = on_trust,         [SCHEDULER_TICK] = on_tick,
         [SCHEDULER_COMMITTED] = on_committed,
     };
     int rv;

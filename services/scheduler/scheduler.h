@@ -1,9 +1,10 @@
 /* scheduler.h -- the pure core: what is asked, decided, and to be written.
  *
  * The core decides at once and changes its memory at once. The shell writes
- * everything a step hands out in ONE database batch and lets answers, programmes
- * and heads out after the commit. A batch that fails ends the process: memory is
- * then ahead of the tables, and a restart reads the truth. */
+ * everything a step hands out in ONE database batch and lets answers,
+ * programmes and heads out after the commit. A batch that fails ends the
+ * process: memory is then ahead of the tables, and a restart reads the truth.
+ */
 
 #ifndef LOA_SCHEDULER_SCHEDULER_H
 #define LOA_SCHEDULER_SCHEDULER_H
@@ -12,15 +13,25 @@
 #include "scheduler/programme.h"
 #include "scheduler/say.h"
 
-#define SCHEDULER_AHEAD_MS (366 * LOA_DAY_MS) /* Furthest first start. */
-#define SCHEDULER_ENTRIES_MAX 200             /* In one answer. */
-#define SCHEDULER_ENTRIES_BYTES 48000         /* All of them, encoded. */
+/* What one scheduler holds, at most: a province of today's size for a year. */
+#define SCHEDULER_AREAS_MAX 16384
+#define SCHEDULER_BULLETINS_MAX 65536
+#define SCHEDULER_PLACEMENTS_MAX 262144
+#define SCHEDULER_APPROVALS_MAX 32768
+#define SCHEDULER_CERTIFICATES_MAX 4096
+
+#define SCHEDULER_AHEAD_MS (366 * LOA_DAY_MS)       /* Furthest first start. */
+#define SCHEDULER_ENTRIES_MAX 200                   /* In one answer. */
+#define SCHEDULER_ENTRY_STARTS_MAX 64               /* Of one entry. */
+#define SCHEDULER_ENTRIES_BYTES 48000               /* All of them, encoded. */
 #define SCHEDULER_PROGRAMMES_MAX BULLETIN_AREAS_MAX /* Made in one step. */
-#define SCHEDULER_CHANGES_MAX 64  /* Bulletins cancelled or forgotten in one. */
+#define SCHEDULER_CHANGES_MAX 64  /* Bulletins cancelled or forgotten in one. \
+                                   */
 #define SCHEDULER_JUDGED_MAX 32   /* Approvals judged in one. */
 #define SCHEDULER_LOOKED_MAX 4096 /* Rows looked at in one. */
 
-/* --- requests, as wire.c reads them ---------------------------------------- */
+/* --- requests, as wire.c reads them ----------------------------------------
+ */
 
 enum scheduler_what {
     SCHEDULER_ADD,
@@ -54,7 +65,8 @@ struct scheduler_request {
     uint32_t limit; /* 0: 100. */
 };
 
-/* --- answers ---------------------------------------------------------------- */
+/* --- answers ----------------------------------------------------------------
+ */
 
 struct scheduler_answer {
     struct say say;
@@ -75,7 +87,8 @@ struct scheduler_answer {
     int64_t last_start_ms; /* whose first start in the time searched is this. */
 };
 
-/* --- events and updates ------------------------------------------------------ */
+/* --- events and updates ------------------------------------------------------
+ */
 
 enum scheduler_event_type {
     SCHEDULER_REQUEST,
@@ -87,7 +100,7 @@ enum scheduler_event_type {
 
 struct scheduler_area {
     char path[LOA_AREA_CAP];
-    int64_t valid_from_ms, valid_until_ms;
+    struct area_span valid;
 };
 
 /* A programme by its version; the hash is that of its envelope. */
@@ -106,7 +119,7 @@ struct scheduler_event {
     /* AREAS: */
     const struct scheduler_area *areas;
     uint32_t areas_n;
-    uint64_t areas_version; /* Not 0: the copy is complete up to it. */
+    bool areas_complete; /* It was the last page. */
     /* COMMITTED: */
     const struct scheduler_made *made;
     uint32_t made_n;
@@ -149,8 +162,8 @@ enum scheduler_pass { PASS_JUDGE, PASS_ROLL, PASS_FORGET, PASSES_N };
 struct scheduler {
     struct scheduler_conf conf;
     struct plan plan;
-    uint64_t revision;      /* Of the plan; rises with every change. */
-    uint64_t areas_version; /* 0: the tree is not known yet. */
+    uint64_t revision; /* Of the plan; rises with every change. */
+    bool areas_known;  /* The copy of the tree was complete once. */
     int64_t window_end_ms;
     unsigned passes; /* Bits of those that are under way. */
     uint32_t cursors[PASSES_N];

@@ -41,8 +41,7 @@ int64_t slots_next(const struct slots_rule *r, int64_t from_ms)
     if (from_ms > at_ms) {
         if (r->frequency == SLOTS_ONCE || from_ms > r->until_ms)
             return SLOTS_NONE;
-        at_ms +=
-            (from_ms - at_ms + LOA_DAY_MS - 1) / LOA_DAY_MS * LOA_DAY_MS;
+        at_ms += (from_ms - at_ms + LOA_DAY_MS - 1) / LOA_DAY_MS * LOA_DAY_MS;
     }
     if (r->frequency == SLOTS_WEEKLY)
         at_ms += days_until(r->weekdays, slots_weekday(at_ms)) * LOA_DAY_MS;

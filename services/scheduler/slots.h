@@ -20,11 +20,12 @@
 enum slots_frequency { SLOTS_ONCE = 0, SLOTS_DAILY = 1, SLOTS_WEEKLY = 2 };
 
 struct slots_rule {
-    int64_t first_ms; /* Start of the first occurrence. */
-    int64_t until_ms; /* None starts later. */
+    int64_t first_ms;     /* Start of the first occurrence. */
+    int64_t until_ms;     /* None starts later. */
     uint32_t duration_ms; /* 1..SLOTS_DURATION_MS_MAX. */
     enum slots_frequency frequency;
-    unsigned weekdays; /* WEEKLY: bit 0 Monday ... 6 Sunday, with the first's. */
+    unsigned
+        weekdays; /* WEEKLY: bit 0 Monday ... 6 Sunday, with the first's. */
 };
 
 /* Days since 1970-01-01 by the local calendar; 0 is Monday; midnight. */

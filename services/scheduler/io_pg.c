@@ -1,0 +1,487 @@
+#include "scheduler/io_pg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/io/log.h"
+
+enum {
+    LOAD_AREAS,
+    LOAD_SYNC,
+    LOAD_PROGRAMMES,
+    LOAD_BULLETINS,
+    PUT_AREAS,
+    PUT_SYNC,
+    PUT_APPROVAL,
+    PUT_BULLETIN,
+    PUT_PROGRAMME,
+    FORGET,
+};
+
+#define PATH(column) "replace(" column "::text, '.', '/')"
+
+const struct pg_stmt io_pg_stmts[] = {
+    [LOAD_AREAS] = {"scheduler_load_areas",
+                    "SELECT " PATH("path") ", valid_from, valid_until FROM area"
+                                           " ORDER BY valid_from",
+                    0, PG_ROWS, true},
+    [LOAD_SYNC] = {"scheduler_load_sync", "SELECT version FROM area_sync", 0,
+                   PG_MAYBE, true},
+    [LOAD_PROGRAMMES] =
+        {"scheduler_load_programmes",
+         "SELECT " PATH(
+             "area") ", version, hash, built_at, window_end,"
+                     " expires_at, bulletins_n, revision FROM programme",
+         0, PG_ROWS, true},
+    [LOAD_BULLETINS] =
+        {"scheduler_load_bulletins",
+         "SELECT b.bulletin_id,"
+         " replace(array_to_string(b.areas, ','), '.', '/'), b.class::int,"
+         " b.title, b.start_at, b.frequency::int, b.weekdays::int, b.until_at,"
+         " b.requested_by, b.requested_at, " PATH(
+             "b.requester_area") ","
+                                 " b.requester_issuer, b.requester_serial, "
+                                 "b.cancelled_at,"
+                                 " b.cancelled_by, b.cancelled_why, "
+                                 "b.revision, a.envelope"
+                                 " FROM bulletin b JOIN approval a USING "
+                                 "(approval_id)"
+                                 " ORDER BY b.revision",
+         0, PG_ROWS, true},
+    /* A page is one statement, whatever its size. */
+    [PUT_AREAS] =
+        {"scheduler_put_areas",
+         "INSERT INTO area"
+         " SELECT DISTINCT ON (p, f) replace(p, '/', '.')::ltree, c, n, t,"
+         " to_timestamp(f / 1000.0),"
+         " CASE WHEN u = 0 THEN NULL ELSE to_timestamp(u / 1000.0) END, v"
+         " FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[],"
+         " $5::bigint[], $6::bigint[], $7::bigint[]) AS r(p, c, n, t, f, u, v)"
+         " ORDER BY p, f, v DESC"
+         " ON CONFLICT (path, valid_from) DO UPDATE SET code = excluded.code,"
+         " name = excluded.name, tier = excluded.tier,"
+         " valid_until = excluded.valid_until, version = excluded.version",
+         7, PG_NONE, false},
+    [PUT_SYNC] = {"scheduler_put_sync",
+                  "INSERT INTO area_sync (version) VALUES ($1::bigint)"
+                  " ON CONFLICT (only) DO UPDATE SET version ="
+                  " excluded.version, at = now()",
+                  1, PG_NONE, false},
+    [PUT_APPROVAL] =
+        {"scheduler_put_approval",
+         "INSERT INTO approval VALUES ($1::bytea, $2::bytea, $3::bytea,"
+         " $4::text, $5::timestamptz) ON CONFLICT DO NOTHING",
+         5, PG_NONE, false},
+    [PUT_BULLETIN] =
+        {"scheduler_put_bulletin",
+         "INSERT INTO bulletin VALUES ($1::bytea, $2::bytea,"
+         " $3::text::ltree[], $4::int, $5::text, $6::timestamptz, $7::int,"
+         " $8::int, $9::timestamptz, $10::text, $11::timestamptz,"
+         " replace($12::text, '/', '.')::ltree, $13::bytea, $14::bigint,"
+         " $15::timestamptz, $16::text, $17::text, $18::bigint)"
+         " ON CONFLICT (bulletin_id) DO UPDATE SET"
+         " approval_id = excluded.approval_id, start_at = excluded.start_at,"
+         " weekdays = excluded.weekdays, until_at = excluded.until_at,"
+         " requested_by = excluded.requested_by,"
+         " requested_at = excluded.requested_at,"
+         " requester_area = excluded.requester_area,"
+         " requester_issuer = excluded.requester_issuer,"
+         " requester_serial = excluded.requester_serial,"
+         " cancelled_at = excluded.cancelled_at,"
+         " cancelled_by = excluded.cancelled_by,"
+         " cancelled_why = excluded.cancelled_why,"
+         " revision = excluded.revision",
+         18, PG_NONE, false},
+    [PUT_PROGRAMME] =
+        {"scheduler_put_programme",
+         "INSERT INTO programme VALUES (replace($1::text, '/', '.')::ltree,"
+         " $2::bigint, $3::bytea, $4::timestamptz, $5::timestamptz,"
+         " $6::timestamptz, $7::int, $8::bigint)"
+         " ON CONFLICT (area) DO UPDATE SET version = excluded.version,"
+         " hash = excluded.hash, built_at = excluded.built_at,"
+         " window_end = excluded.window_end, expires_at = excluded.expires_at,"
+         " bulletins_n = excluded.bulletins_n, revision = excluded.revision",
+         8, PG_NONE, false},
+    [FORGET] = {"scheduler_forget",
+                "WITH gone AS (DELETE FROM bulletin WHERE bulletin_id ="
+                " $1::bytea RETURNING *)"
+                " INSERT INTO bulletin_past SELECT *, now() FROM gone",
+                1, PG_NONE, false},
+};
+const size_t io_pg_stmts_n = sizeof io_pg_stmts / sizeof io_pg_stmts[0];
+
+/* --- reading
+ * ---------------------------------------------------------------------- */
+
+/* Text of a column into a fixed buffer; false: too long. */
+static bool get_text(const PGresult *res,
+                     int row,
+                     int col,
+                     char *out,
+                     size_t cap)
+{
+    size_t len;
+    const char *text = pg_get_text(res, row, col, &len);
+
+    if (len >= cap)
+        return false;
+    memcpy(out, text, len + 1);
+    return true;
+}
+
+/* A bytea of exactly that length. */
+static bool get_bytes(const PGresult *res,
+                      int row,
+                      int col,
+                      uint8_t *out,
+                      size_t len)
+{
+    size_t got_len;
+    const void *data = pg_get_bytes(res, row, col, &got_len);
+
+    if (got_len != len)
+        return false;
+    memcpy(out, data, len);
+    return true;
+}
+
+static int load_area(struct scheduler *s, const PGresult *res, int row)
+{
+    struct scheduler_area a;
+
+    memset(&a, 0, sizeof a);
+    if (!get_text(res, row, 0, a.path, sizeof a.path))
+        return LOA_EINVAL;
+    a.valid.from_ms = pg_get_time_ms(res, row, 1);
+    if (!pg_is_null(res, row, 2))
+        a.valid.until_ms = pg_get_time_ms(res, row, 2);
+    return scheduler_load_area(s, &a);
+}
+
+static int load_programme(struct scheduler *s, const PGresult *res, int row)
+{
+    struct area_programme g;
+    char path[LOA_AREA_CAP];
+
+    memset(&g, 0, sizeof g);
+    if (!get_text(res, row, 0, path, sizeof path) ||
+        !get_bytes(res, row, 2, g.hash, sizeof g.hash))
+        return LOA_EINVAL;
+    g.version = pg_get_u64(res, row, 1);
+    g.built_at_ms = pg_get_time_ms(res, row, 3);
+    g.window_end_ms = pg_get_time_ms(res, row, 4);
+    g.expires_at_ms = pg_get_time_ms(res, row, 5);
+    g.bulletins_n = (uint32_t)pg_get_i64(res, row, 6);
+    g.revision = pg_get_u64(res, row, 7);
+    return scheduler_load_programme(s, path, &g);
+}
+
+/* "vn/08/070,vn/08/071" */
+static bool split_areas(const char *text,
+                        char (*areas)[LOA_AREA_CAP],
+                        uint32_t *areas_n)
+{
+    *areas_n = 0;
+    for (const char *p = text; *p != '\0';) {
+        size_t len = strcspn(p, ",");
+
+        if (len >= LOA_AREA_CAP || *areas_n == BULLETIN_AREAS_MAX)
+            return false;
+        memcpy(areas[*areas_n], p, len);
+        areas[(*areas_n)++][len] = '\0';
+        p += len + (p[len] == ',');
+    }
+    return true;
+}
+
+static enum bulletin_why why_of(const char *name)
+{
+    for (int why = 0; why < BULLETIN_WHYS_N; why++)
+        if (strcmp(scheduler_why_name((enum bulletin_why)why), name) == 0)
+            return (enum bulletin_why)why;
+    return BULLETIN_APPROVAL_VOID;
+}
+
+static int load_bulletin(struct scheduler *s, const PGresult *res, int row)
+{
+    static char areas[BULLETIN_AREAS_MAX][LOA_AREA_CAP];
+    uint32_t areas_n;
+    struct bulletin b;
+    struct loa_bytes approval;
+
+    memset(&b, 0, sizeof b);
+    if (!get_bytes(res, row, 0, b.id, sizeof b.id) ||
+        !split_areas(pg_get_text(res, row, 1, NULL), areas, &areas_n) ||
+        !get_text(res, row, 3, b.title, sizeof b.title) ||
+        !get_text(res, row, 8, b.requested_by, sizeof b.requested_by) ||
+        !get_text(res, row, 10, b.requester_area, sizeof b.requester_area) ||
+        !get_bytes(res, row, 11, b.requester_issuer,
+                   sizeof b.requester_issuer) ||
+        !get_text(res, row, 14, b.cancelled_by, sizeof b.cancelled_by))
+        return LOA_EINVAL;
+    b.class = (enum bulletin_class)pg_get_i64(res, row, 2);
+    b.rule.first_ms = pg_get_time_ms(res, row, 4);
+    b.rule.frequency = (enum slots_frequency)pg_get_i64(res, row, 5);
+    b.rule.weekdays = (unsigned)pg_get_i64(res, row, 6);
+    b.until_ms = pg_get_time_ms(res, row, 7);
+    b.requested_at_ms = pg_get_time_ms(res, row, 9);
+    b.requester_serial = (uint64_t)pg_get_i64(res, row, 12);
+    if (!pg_is_null(res, row, 13)) {
+        b.cancelled_at_ms = pg_get_time_ms(res, row, 13);
+        b.why = why_of(pg_get_text(res, row, 15, NULL));
+    }
+    b.revision = pg_get_u64(res, row, 16);
+    approval.data = pg_get_bytes(res, row, 17, &approval.len);
+    return scheduler_load_bulletin(s, &b, (const char(*)[LOA_AREA_CAP])areas,
+                                   areas_n, approval);
+}
+
+static int load(struct pg *pg,
+                struct scheduler *s,
+                int stmt,
+                int (*take)(struct scheduler *, const PGresult *, int))
+{
+    PGresult *res;
+    int rv = pg_query_now(pg, &io_pg_stmts[stmt], NULL, &res);
+
+    if (rv != LOA_OK)
+        return rv;
+    for (int row = 0; rv == LOA_OK && row < PQntuples(res); row++) {
+        rv = take(s, res, row);
+        if (rv != LOA_OK)
+            log_error("scheduler.load", "stmt=%s row=%d text=%s",
+                      io_pg_stmts[stmt].name, row, loa_strerror(rv));
+    }
+    PQclear(res);
+    return rv;
+}
+
+static int load_sync(struct pg *pg,
+                     struct scheduler *s,
+                     uint64_t *areas_version)
+{
+    PGresult *res;
+    int rv = pg_query_now(pg, &io_pg_stmts[LOAD_SYNC], NULL, &res);
+
+    *areas_version = 0;
+    if (rv != LOA_OK)
+        return rv;
+    s->areas_known = PQntuples(res) == 1;
+    if (s->areas_known)
+        *areas_version = pg_get_u64(res, 0, 0);
+    PQclear(res);
+    return LOA_OK;
+}
+
+int io_pg_load(struct pg *pg, struct scheduler *s, uint64_t *areas_version)
+{
+    int rv = load(pg, s, LOAD_AREAS, load_area);
+
+    if (rv == LOA_OK)
+        rv = load_sync(pg, s, areas_version);
+    if (rv == LOA_OK)
+        rv = load(pg, s, LOAD_PROGRAMMES, load_programme);
+    if (rv == LOA_OK)
+        rv = load(pg, s, LOAD_BULLETINS, load_bulletin);
+    return rv;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------------ */
+
+static int put_approval(struct pg *pg,
+                        const struct approval *v,
+                        struct loa_bytes envelope)
+{
+    uint8_t expires[8];
+    const struct pg_value values[] = {
+        pg_bytes(v->id, sizeof v->id),
+        pg_bytes(envelope.data, envelope.len),
+        pg_bytes(v->content_hash, sizeof v->content_hash),
+        pg_text(v->approver),
+        pg_time_ms(v->expires_at_ms, expires),
+    };
+
+    return pg_query(pg, &io_pg_stmts[PUT_APPROVAL], values, NULL, NULL);
+}
+
+/* "{vn.08.070,vn.08.071}"; area paths hold nothing to be escaped. */
+static void join_areas(const struct scheduler *s,
+                       uint32_t row,
+                       char out[BULLETIN_AREAS_MAX * LOA_AREA_CAP + 3])
+{
+    uint32_t areas[BULLETIN_AREAS_MAX];
+    uint32_t areas_n = plan_areas(&s->plan, row, areas);
+    char *p = out;
+
+    *p++ = '{';
+    for (uint32_t i = 0; i < areas_n; i++) {
+        if (i > 0)
+            *p++ = ',';
+        for (const char *q = s->plan.areas.rows[areas[i]].path; *q != '\0'; q++)
+            *p++ = *q == '/' ? '.' : *q;
+    }
+    *p++ = '}';
+    *p = '\0';
+}
+
+static int put_bulletin(struct pg *pg, const struct scheduler *s, uint32_t row)
+{
+    const struct bulletin *b = &s->plan.bulletins[row];
+    const struct approval *v = &s->plan.approvals.rows[b->approval];
+    char areas[BULLETIN_AREAS_MAX * LOA_AREA_CAP + 3];
+    uint8_t class[4], start[8], frequency[4], weekdays[4], until[8],
+        requested[8], serial[8], cancelled[8], revision[8];
+
+    join_areas(s, row, areas);
+    const struct pg_value values[] = {
+        pg_bytes(b->id, sizeof b->id),
+        pg_bytes(v->id, sizeof v->id),
+        pg_text(areas),
+        pg_i32((int32_t)b->class, class),
+        pg_text(b->title),
+        pg_time_ms(b->rule.first_ms, start),
+        pg_i32((int32_t)b->rule.frequency, frequency),
+        pg_i32((int32_t)b->rule.weekdays, weekdays),
+        pg_time_ms(b->until_ms, until),
+        pg_text(b->requested_by),
+        pg_time_ms(b->requested_at_ms, requested),
+        pg_text(b->requester_area),
+        pg_bytes(b->requester_issuer, sizeof b->requester_issuer),
+        pg_i64((int64_t)b->requester_serial, serial),
+        b->cancelled_at_ms == 0 ? PG_NULL
+                                : pg_time_ms(b->cancelled_at_ms, cancelled),
+        pg_text(b->cancelled_by),
+        pg_text(scheduler_why_name(b->why)),
+        pg_i64((int64_t)b->revision, revision),
+    };
+    return pg_query(pg, &io_pg_stmts[PUT_BULLETIN], values, NULL, NULL);
+}
+
+static int put_programme(struct pg *pg,
+                         struct outbox *outbox,
+                         const struct area *a,
+                         struct loa_bytes envelope)
+{
+    const struct area_programme *g = &a->programme;
+    uint8_t version[8], built[8], window[8], expires[8], n[4], revision[8];
+    const struct pg_value values[] = {
+        pg_text(a->path),
+        pg_i64((int64_t)g->version, version),
+        pg_bytes(g->hash, sizeof g->hash),
+        pg_time_ms(g->built_at_ms, built),
+        pg_time_ms(g->window_end_ms, window),
+        pg_time_ms(g->expires_at_ms, expires),
+        pg_i32((int32_t)g->bulletins_n, n),
+        pg_i64((int64_t)g->revision, revision),
+    };
+    char topic[LOA_TOPIC_CAP];
+    int rv = loa_topic_build(topic, sizeof topic, LOA_PLANE_DOWN, "programme",
+                             a->path, NULL);
+
+    if (rv == LOA_OK)
+        rv = pg_query(pg, &io_pg_stmts[PUT_PROGRAMME], values, NULL, NULL);
+    return rv == LOA_OK ? outbox_put(outbox, topic, envelope.data, envelope.len)
+                        : rv;
+}
+
+int io_pg_write(struct pg *pg,
+                struct outbox *outbox,
+                const struct scheduler *s,
+                const struct scheduler_update *up)
+{
+    int rv = LOA_OK;
+
+    if (up->approval.len > 0)
+        rv = put_approval(pg, &s->plan.approvals.rows[up->approval_row],
+                          up->approval);
+    for (uint32_t i = 0; rv == LOA_OK && i < up->bulletins_n; i++)
+        rv = put_bulletin(pg, s, up->bulletins[i]);
+    for (uint32_t i = 0; rv == LOA_OK && i < up->forgotten_n; i++) {
+        struct pg_value id = pg_bytes(up->forgotten[i], LOA_ID_BYTES);
+
+        rv = pg_query(pg, &io_pg_stmts[FORGET], &id, NULL, NULL);
+    }
+    for (uint32_t i = 0; rv == LOA_OK && i < up->programmes_n; i++)
+        rv = put_programme(pg, outbox,
+                           &s->plan.areas.rows[up->programmes[i].area],
+                           up->programmes[i].envelope);
+    return rv;
+}
+
+/* --- the area tree
+ * --------------------------------------------------------------------- */
+
+/* An array literal that grows: {"a","b"}. */
+struct literal {
+    char text[SYNC_ROWS_MAX * (2 * SYNC_TEXT_CAP + 4) + 3];
+    size_t len;
+};
+
+static void literal_add(struct literal *l, const char *text)
+{
+    char separator = l->len == 0 ? '{' : ',';
+
+    l->text[l->len++] = separator;
+    l->text[l->len++] = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            l->text[l->len++] = '\\';
+        l->text[l->len++] = *text;
+    }
+    l->text[l->len++] = '"';
+}
+
+static void literal_add_number(struct literal *l, int64_t n)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", (long long)n);
+    literal_add(l, text);
+}
+
+static struct pg_value literal_value(struct literal *l)
+{
+    if (l->len == 0)
+        l->text[l->len++] = '{';
+    l->text[l->len++] = '}';
+    l->text[l->len] = '\0';
+    return pg_text(l->text);
+}
+
+static int put_areas(struct pg *pg, const struct sync_page *page)
+{
+    static struct literal columns[7];
+    struct pg_value values[7];
+
+    for (int c = 0; c < 7; c++)
+        columns[c].len = 0;
+    for (uint32_t i = 0; i < page->rows_n; i++) {
+        const struct sync_area *r = &page->rows[i];
+
+        literal_add(&columns[0], r->area.path);
+        literal_add(&columns[1], r->code);
+        literal_add(&columns[2], r->name);
+        literal_add_number(&columns[3], r->tier);
+        literal_add_number(&columns[4], r->area.valid.from_ms);
+        literal_add_number(&columns[5], r->area.valid.until_ms);
+        literal_add_number(&columns[6], (int64_t)r->version);
+    }
+    for (int c = 0; c < 7; c++)
+        values[c] = literal_value(&columns[c]);
+    return pg_query(pg, &io_pg_stmts[PUT_AREAS], values, NULL, NULL);
+}
+
+int io_pg_write_areas(struct pg *pg,
+                      const struct sync_page *page,
+                      bool complete)
+{
+    uint8_t version[8];
+    struct pg_value value = pg_i64((int64_t)page->version, version);
+    int rv = put_areas(pg, page);
+
+    if (rv == LOA_OK && complete)
+        rv = pg_query(pg, &io_pg_stmts[PUT_SYNC], &value, NULL, NULL);
+    return rv;
+}
