@@ -1,7 +1,8 @@
 -- What every service's schema holds beside its own tables: the inbox that
 -- dedupes requests, the outbox of retained documents, the newest trust list.
 
-CREATE EXTENSION IF NOT EXISTS ltree;
+-- Not into the schema of whoever applies this, which services do not search.
+CREATE EXTENSION IF NOT EXISTS ltree SCHEMA public;
 
 -- Makes schema, role and runtime tables of one service. The role may touch
 -- nothing but its own schema.
