@@ -21,7 +21,7 @@ COMMENT ON COLUMN scheduler.area.valid_until IS 'NULL: still valid.';
 COMMENT ON COLUMN scheduler.area.version IS 'Of the registry''s tree when this row last changed.';
 
 CREATE TABLE scheduler.area_sync (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     version bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT now());
 COMMENT ON TABLE scheduler.area_sync IS 'The version of the area tree that the copy is complete up to.';

@@ -65,7 +65,7 @@ const struct pg_stmt io_pg_stmts[] = {
          7, PG_NONE, false},
     [PUT_SYNC] = {"scheduler_put_sync",
                   "INSERT INTO area_sync (version) VALUES ($1::bigint)"
-                  " ON CONFLICT (only) DO UPDATE SET version ="
+                  " ON CONFLICT (one) DO UPDATE SET version ="
                   " excluded.version, at = now()",
                   1, PG_NONE, false},
     [PUT_APPROVAL] =

@@ -25,7 +25,8 @@
 #define SCHEDULER_ENTRY_STARTS_MAX 64               /* Of one entry. */
 #define SCHEDULER_ENTRIES_BYTES 48000               /* All of them, encoded. */
 #define SCHEDULER_PROGRAMMES_MAX BULLETIN_AREAS_MAX /* Made in one step. */
-#define SCHEDULER_CHANGES_MAX 64  /* Bulletins cancelled or forgotten in one. \
+#define SCHEDULER_CHANGES_MAX                                                 \
+    64                            /* Bulletins cancelled or forgotten in one. \
                                    */
 #define SCHEDULER_JUDGED_MAX 32   /* Approvals judged in one. */
 #define SCHEDULER_LOOKED_MAX 4096 /* Rows looked at in one. */
