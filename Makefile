@@ -181,6 +181,16 @@ build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch])
 	  $$(awk '{sub(/.*link:/, ""); sub(/^ \*/, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) $(wildcard proto/*.c) $(PB_C) \
 	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lcsv -lm -o $@
 
+# What the plugin costs the broker: see test/bench/broker.py --help.
+$(B)/test/bench/%.so: $(B)/test/bench/%.o
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -o $@
+$(B)/test/bench/%: $(B)/test/bench/%.o
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -o $@
+BENCH ?=
+bench-broker: $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/loa-auth.so ## broker CPU per delivery, with and without the plugin
+	@/usr/bin/python3 test/bench/broker.py --build $(B) $(BENCH)
+.PHONY: bench-broker
+
 # Packages may be missing when this make began, so the building is done by
 # another one, which looks for the libraries again.
 AUDIO ?=
