@@ -46,7 +46,7 @@ static void signals_set(void)
 }
 
 /* hard_more: room for the soft limit's handler. */
-static int lower(int resource, rlim_t soft, rlim_t hard_more)
+static int lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard_more)
 {
     struct rlimit now, want;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 /* What a signal handler has to remove; empty when there is nothing. */
 static char leftover[PATH_MAX];
+static pid_t owner; /* A child that exits has no business with it. */
 
 static int refuse_write(struct verdict *v, int err)
 {
@@ -31,7 +33,7 @@ static int refuse_write(struct verdict *v, int err)
 
 void output_unlink(void)
 {
-    if (leftover[0] != '\0')
+    if (leftover[0] != '\0' && getpid() == owner)
         unlink(leftover);
 }
 
@@ -59,7 +61,9 @@ int output_open(struct output *o,
         open(o->tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return refuse_write(v, errno);
+    owner = getpid();
     memcpy(leftover, o->tmp, sizeof leftover);
+    atexit(output_unlink); /* Some libraries exit when memory is short. */
     o->file = fdopen(fd, "r+b");
     if (o->file == NULL) {
         close(fd);

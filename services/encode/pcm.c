@@ -90,7 +90,7 @@ int pcm_read(struct pcm *p, float *out, size_t n, size_t *got)
                           soxr_error(p->soxr));
     }
     if (p->verdict->code != ENCODE_OK)
-        return p->verdict->code;
+        return (int)p->verdict->code;
     p->samples_n += *got;
     if (p->samples_n > p->samples_max)
         return refuse(p->verdict, ENCODE_TOO_LONG,

@@ -11,5 +11,5 @@ int refuse(struct verdict *v, enum verdict_code code, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(v->text, sizeof v->text, fmt, args);
     va_end(args);
-    return code;
+    return (int)code;
 }
