@@ -84,8 +84,11 @@ LIBS_scheduler           :=
 LIBS_telemetry-collector :=
 LIBS_encode              := $(call libs,$(PKGS_ENCODE))
 
+# Pure sources of another folder that a program and its unit tests link too.
+MORE_content-ingest      := services/encode/frames.c
+
 define service
-$(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
+$(B)/loa-$(1): $(call obj,$(wildcard services/$(1)/*.c) $(MORE_$(1))) $(B)/libloa-io.a $(B)/libloa-client.a $(B)/libloa-proto.a
 	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(PKGS_IO) $$(PKGS_PROTO)) -lm -o $$@
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
@@ -112,7 +115,7 @@ all: $(BINS) ## build every program and the broker plugin
 # wherever in the tree it is, and with libloa-proto.a.
 unit_home = $(firstword $(wildcard services/$(1) devices/$(1) broker-plugins/$(1)))
 unit_objs = $(if $(filter proto,$(1)),,$(if $(filter common,$(1)),$(B)/libloa-io.a $(B)/libloa-client.a,\
-            $(filter-out %/plugin.o,$(call obj,$(call pure_src,$(call unit_home,$(1)))))))
+            $(filter-out %/plugin.o,$(call obj,$(call pure_src,$(call unit_home,$(1))) $(MORE_$(1))))))
 UNIT_DIRS := $(notdir $(patsubst %/,%,$(wildcard test/unit/*/)))
 define unit
 $(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $(call unit_objs,$(1)) $(B)/libloa-proto.a
