@@ -60,14 +60,10 @@ static int lower(__rlimit_resource_t resource, rlim_t soft, rlim_t hard_more)
     return setrlimit(resource, &want);
 }
 
-int limits_set(const char *in_path,
-               unsigned duration_s_max,
-               unsigned bitrate,
-               struct verdict *v)
+int limits_set(const char *in_path, struct limits more, struct verdict *v)
 {
-    /* Constrained VBR keeps near the mean; twice that is no honest file. */
-    rlim_t file = (rlim_t)duration_s_max * bitrate / 8 * 2 + LIMITS_FILE_SLACK;
-    rlim_t cpu = (rlim_t)duration_s_max + LIMITS_CPU_S_MIN;
+    rlim_t file = more.file_len + LIMITS_FILE_LEN_MIN;
+    rlim_t cpu = more.cpu_s + LIMITS_CPU_S_MIN;
 
     snprintf(cpu_text, sizeof cpu_text,
              "loa-encode: %.300s: it took over %llu s of CPU time; "

@@ -11,16 +11,18 @@
 
 #include "encode/verdict.h"
 
-#define LIMITS_MEMORY_MAX (1024ull << 20)
-/* CPU seconds: some to start with, and at worst the sound's own length. */
+#define LIMITS_MEMORY_MAX (1024ull << 20) /* Bytes. */
 #define LIMITS_CPU_S_MIN 60
-/* For the header, and for VBR above its mean. */
-#define LIMITS_FILE_SLACK (1ull << 20)
+#define LIMITS_FILE_LEN_MIN (1ull << 20) /* Bytes. */
+
+/* What the job at hand may need beside those: CPU seconds, at worst the sound's
+ * own length, and bytes of output. */
+struct limits {
+    unsigned cpu_s;
+    uint64_t file_len;
+};
 
 /* Call first. in_path is named by the sentence that a signal leaves behind. */
-int limits_set(const char *in_path,
-               unsigned duration_s_max,
-               unsigned bitrate,
-               struct verdict *v);
+int limits_set(const char *in_path, struct limits more, struct verdict *v);
 
 #endif /* LOA_ENCODE_IO_LIMITS_H */

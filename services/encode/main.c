@@ -202,9 +202,18 @@ static int text(const struct config *c, struct verdict *v)
     return code;
 }
 
+static struct limits limits(const struct config *c)
+{
+    if (c->command == COMMAND_EXPORT || c->command == COMMAND_SHOW)
+        return (struct limits){0, (uint64_t)FRAMES_N_MAX * LOA_FRAME_BYTES_MAX};
+    /* Constrained VBR keeps near its mean; twice that is no honest file. */
+    return (struct limits){c->duration_s_max,
+                           (uint64_t)c->duration_s_max * c->bitrate / 8 * 2};
+}
+
 static int run(const struct config *c, struct verdict *v)
 {
-    int code = limits_set(c->in, c->duration_s_max, c->bitrate, v);
+    int code = limits_set(c->in, limits(c), v);
 
     if (code != ENCODE_OK)
         return code;

@@ -377,6 +377,17 @@ def test_export_is_a_proper_ogg_opus_file(voice_frames, tmp_path):
     assert len(loa_sound.pcm(out)) == frames.samples
 
 
+def test_export_of_the_longest_content(tmp_path):
+    """5 h at 32 kbit/s: 72 MB."""
+    n = 18000 * 50
+    header = struct.pack(">6sHIBBHII", b"LOAF1\0", 1, RATE_HZ, 1, 20, 0, n,
+                         n * FRAME_SAMPLES)
+    with open(tmp_path / "a", "wb") as f:
+        f.write(header + (struct.pack(">H", 80) + b"\x78" * 80) * n)
+    assert Run("export", tmp_path / "a", tmp_path / "a.opus").code == 0
+    assert os.path.getsize(tmp_path / "a.opus") > n * 80
+
+
 def test_show(voice_frames):
     frames = Frames(voice_frames)
     shown = json.loads(Run("show", voice_frames, "--json").stdout)
