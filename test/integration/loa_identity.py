@@ -251,6 +251,30 @@ def new_root(seed=None):
     return Identity(seed=seed)
 
 
+def load(path):
+    """The identity of a file that loactl or save() wrote."""
+    fields = {}
+    with open(path, encoding="utf-8") as f:
+        for line in list(f)[1:]:
+            name, _, value = line.strip().partition(" ")
+            raw = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+            fields.setdefault(name, []).append(raw)
+    who = Identity(root=fields.get("root", [None])[0],
+                   seed=fields["secret"][0])
+    who.certificates = fields.get("certificate", [])
+    if who.certificates:
+        who.body = pb.CertificateBody.FromString(
+            pb.Certificate.FromString(who.certificates[0]).body)
+        who.principal, who.area = who.body.principal, who.body.area
+        who.service_name, who.powers = who.body.service, who.body.powers
+        who.not_before_ms = who.body.not_before_ms
+        who.not_after_ms = who.body.not_after_ms
+        who.depth = who.body.max_depth
+    # Serials of one issuer rise, also over files.
+    who._serial = now_ms() * 1000
+    return who
+
+
 def new_enrolling(seed=None):
     """A device before it is enrolled: a key, no chain, no area of its own."""
     who = Identity(root=bytes(32), seed=seed)
