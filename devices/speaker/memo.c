@@ -1,0 +1,129 @@
+#include "speaker/memo.h"
+
+#include <string.h>
+
+#include "speaker/codec.h"
+
+#define MEMO_VERSION 1
+
+void memo_init(struct memo *m, uint32_t volume_percent)
+{
+    memset(m, 0, sizeof *m);
+    m->volume_percent = volume_percent;
+}
+
+uint64_t memo_version(const struct memo *m, const char *area)
+{
+    for (uint32_t i = 0; i < m->versions_n; i++)
+        if (strcmp(m->versions[i].area, area) == 0)
+            return m->versions[i].version;
+    return 0;
+}
+
+void memo_set_version(struct memo *m,
+                      const char *own,
+                      const char *area,
+                      uint64_t version)
+{
+    struct memo_version *v = NULL;
+
+    for (uint32_t i = 0; i < m->versions_n; i++)
+        if (strcmp(m->versions[i].area, area) == 0)
+            v = &m->versions[i];
+    /* A full table holds an area from before a move: there are as many places
+     * as an area can have ancestors. */
+    if (v == NULL && m->versions_n == LOA_AREA_DEPTH_MAX)
+        for (uint32_t i = 0; i < m->versions_n; i++)
+            if (!loa_area_within(own, m->versions[i].area)) {
+                v = &m->versions[i];
+                v->version = 0;
+                break;
+            }
+    if (v == NULL) {
+        if (m->versions_n == LOA_AREA_DEPTH_MAX)
+            return;
+        v = &m->versions[m->versions_n++];
+        v->version = 0;
+    }
+    memset(v->area, 0, sizeof v->area);
+    strncpy(v->area, area, sizeof v->area - 1);
+    if (version > v->version)
+        v->version = version;
+}
+
+static void code(struct codec *c, struct memo *m)
+{
+    uint8_t version = MEMO_VERSION;
+
+    codec_u8(c, &version);
+    codec_u64(c, &m->session);
+    codec_i64(c, &m->floor_ms);
+    codec_u32(c, &m->volume_percent);
+    codec_u64(c, &m->revocations);
+    codec_u64(c, &m->commands_after_us);
+    codec_u64(c, &m->acked);
+    codec_bytes(c, m->log_id, sizeof m->log_id);
+    codec_u32(c, &m->versions_n);
+    if (version != MEMO_VERSION || m->versions_n > LOA_AREA_DEPTH_MAX ||
+        m->volume_percent > 100)
+        c->bad = true;
+    for (uint32_t i = 0; !c->bad && i < m->versions_n; i++) {
+        codec_bytes(c, m->versions[i].area, LOA_AREA_CAP);
+        codec_u64(c, &m->versions[i].version);
+        if (memchr(m->versions[i].area, 0, LOA_AREA_CAP) == NULL)
+            c->bad = true;
+    }
+}
+
+size_t memo_encode(const struct memo *m, uint8_t *buf)
+{
+    struct codec c = codec_writer(buf, MEMO_BYTES_MAX);
+
+    code(&c, (struct memo *)(uintptr_t)m); /* A writer changes nothing. */
+    return c.at;
+}
+
+int memo_decode(struct memo *m, struct loa_bytes data)
+{
+    struct codec c = codec_reader(data.data, data.len);
+
+    memset(m, 0, sizeof *m);
+    code(&c, m);
+    return c.bad || c.at != data.len ? LOA_EINVAL : LOA_OK;
+}
+
+static void code_replay(struct codec *c, struct loa_replay *r)
+{
+    uint8_t version = MEMO_VERSION;
+
+    codec_u8(c, &version);
+    codec_u32(c, &r->keys_n);
+    codec_u32(c, &r->ids_n);
+    codec_u32(c, &r->ids_next);
+    if (version != MEMO_VERSION || r->keys_n > LOA_REPLAY_KEYS_MAX ||
+        r->ids_n > LOA_REPLAY_IDS_N || r->ids_next >= LOA_REPLAY_IDS_N)
+        c->bad = true;
+    for (uint32_t i = 0; !c->bad && i < r->keys_n; i++) {
+        codec_bytes(c, r->keys[i].key, LOA_KEY_BYTES);
+        codec_u64(c, &r->keys[i].counter);
+    }
+    for (uint32_t i = 0; !c->bad && i < r->ids_n; i++)
+        codec_bytes(c, r->ids[i], LOA_ID_BYTES);
+}
+
+size_t memo_replay_encode(const struct loa_replay *r, uint8_t *buf)
+{
+    struct codec c = codec_writer(buf, MEMO_REPLAY_BYTES_MAX);
+
+    code_replay(&c, (struct loa_replay *)(uintptr_t)r);
+    return c.at;
+}
+
+int memo_replay_decode(struct loa_replay *r, struct loa_bytes data)
+{
+    struct codec c = codec_reader(data.data, data.len);
+
+    memset(r, 0, sizeof *r);
+    code_replay(&c, r);
+    return c.bad || c.at != data.len ? LOA_EINVAL : LOA_OK;
+}

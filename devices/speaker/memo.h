@@ -1,0 +1,52 @@
+/* memo.h -- the small numbers that must survive a power cut and never go back.
+ *
+ * Plain data and its form on disk (inside a slot.h record). */
+
+#ifndef LOA_SPEAKER_MEMO_H
+#define LOA_SPEAKER_MEMO_H
+
+#include "proto/topic.h"
+#include "proto/trust.h"
+
+#define MEMO_BYTES_MAX 2048
+#define MEMO_REPLAY_BYTES_MAX \
+    (16 + LOA_REPLAY_KEYS_MAX * 40 + LOA_REPLAY_IDS_N * LOA_ID_BYTES)
+
+struct memo {
+    uint64_t session; /* No connection has had a higher one. */
+    int64_t floor_ms; /* See walltime.h. */
+    uint32_t volume_percent;
+    uint64_t revocations;       /* Number of the newest list ever believed. */
+    uint64_t commands_after_us; /* Counters up to here are refused: they may
+                                   have been seen by a memory that was lost. */
+    uint64_t acked; /* Receipts up to here are with the collector. */
+    uint8_t log_id[LOA_ID_BYTES]; /* The log that acked is about. */
+    uint32_t versions_n;
+    struct memo_version {
+        char area[LOA_AREA_CAP];
+        uint64_t version; /* Newest programme of the area ever believed. */
+    } versions[LOA_AREA_DEPTH_MAX];
+};
+
+void memo_init(struct memo *m, uint32_t volume_percent);
+
+/* 0: none yet. */
+uint64_t memo_version(const struct memo *m, const char *area);
+/* Only raises. own is the device's area: what is not at or above it is
+ * forgotten when room is needed. */
+void memo_set_version(struct memo *m,
+                      const char *own,
+                      const char *area,
+                      uint64_t version);
+
+/* buf has MEMO_BYTES_MAX bytes; returns how many were written. */
+size_t memo_encode(const struct memo *m, uint8_t *buf);
+/* LOA_EINVAL: not a memo; *m is unspecified. */
+LOA_MUST_CHECK int memo_decode(struct memo *m, struct loa_bytes data);
+
+/* The same for a replay table; buf has MEMO_REPLAY_BYTES_MAX bytes. */
+size_t memo_replay_encode(const struct loa_replay *r, uint8_t *buf);
+LOA_MUST_CHECK int memo_replay_decode(struct loa_replay *r,
+                                      struct loa_bytes data);
+
+#endif /* LOA_SPEAKER_MEMO_H */
