@@ -1,0 +1,601 @@
+#include "speaker/contents.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What a packet costs in a part file beside its frames. */
+#define PACKET_OVERHEAD 64
+
+void contents_init(struct contents *cs, uint64_t bytes_max)
+{
+    cs->bytes_max = bytes_max;
+    cs->full = cs->put = false;
+    cs->job = -1;
+    for (size_t i = 0; i < CONTENTS_MAX; i++)
+        cs->contents[i].used = false;
+    for (size_t i = 0; i < FETCHES_MAX; i++)
+        cs->fetches[i].used = false;
+}
+
+struct content *contents_find(const struct contents *cs,
+                              const uint8_t hash[LOA_HASH_BYTES])
+{
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        const struct content *c = &cs->contents[i];
+
+        if (c->used && memcmp(c->hash, hash, LOA_HASH_BYTES) == 0)
+            return (struct content *)(uintptr_t)c;
+    }
+    return NULL;
+}
+
+static struct content *add(struct contents *cs,
+                           const uint8_t hash[LOA_HASH_BYTES])
+{
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        struct content *c = &cs->contents[i];
+
+        if (c->used)
+            continue;
+        memset(c, 0, sizeof *c);
+        c->used = true;
+        c->fetch = -1;
+        memcpy(c->hash, hash, LOA_HASH_BYTES);
+        return c;
+    }
+    return NULL;
+}
+
+void contents_found(struct contents *cs,
+                    const uint8_t hash[LOA_HASH_BYTES],
+                    bool complete,
+                    uint64_t bytes,
+                    int64_t now_us)
+{
+    struct content *c = contents_find(cs, hash);
+
+    if (c == NULL)
+        c = add(cs, hash);
+    if (c == NULL)
+        return;
+    c->disk_bytes += bytes;
+    c->unneeded_us = now_us;
+    if (complete)
+        c->state = CONTENT_UNCHECKED;
+    else
+        c->part_on_disk = true;
+}
+
+/* --- who needs what ------------------------------------------------------- */
+
+void contents_need_begin(struct contents *cs)
+{
+    for (size_t i = 0; i < CONTENTS_MAX; i++)
+        cs->contents[i].needed = false;
+}
+
+void contents_need(struct contents *cs, const struct manifest *m, int64_t at_ms)
+{
+    struct content *c = contents_find(cs, m->hash);
+
+    if (c == NULL)
+        c = add(cs, m->hash);
+    if (c == NULL)
+        return; /* Room comes back with the next reckoning. */
+    if (!c->needed || at_ms < c->nearest_at_ms)
+        c->nearest_at_ms = at_ms;
+    /* While it is fetched the manifest stays: two approvals of one hash may
+     * name different stream keys, and one of them is enough. */
+    if (c->fetch < 0)
+        c->m = *m;
+    c->needed = true;
+    c->unneeded_us = 0;
+    c->deleting = false;
+}
+
+static void fetch_stop(struct contents *cs, struct content *c)
+{
+    if (c->fetch >= 0)
+        cs->fetches[c->fetch].used = false; /* contents_take() closes it. */
+    c->fetch = -1;
+}
+
+static bool forgotten(const struct content *c)
+{
+    return !c->needed && c->state == CONTENT_ABSENT && !c->part_on_disk &&
+           c->fetch < 0;
+}
+
+static void drop_unneeded(struct contents *cs, int64_t now_us)
+{
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        struct content *c = &cs->contents[i];
+
+        if (!c->used || c->needed || cs->job == (int)i)
+            continue;
+        fetch_stop(cs, c);
+        if (c->unneeded_us == 0)
+            c->unneeded_us = now_us;
+        if (now_us - c->unneeded_us >= CONTENT_KEEP_US)
+            c->deleting = true;
+        if (forgotten(c))
+            c->used = false;
+    }
+}
+
+/* Bytes that c takes, or will take when all of it has come: while it is sealed
+ * the packets and the complete file are there together. */
+static uint64_t footprint(const struct content *c)
+{
+    uint64_t whole = 2 * (c->m.bytes + 2ull * c->m.frames_n) +
+                     (uint64_t)PACKET_OVERHEAD * c->m.packets_n;
+
+    return c->fetch >= 0 && whole > c->disk_bytes ? whole : c->disk_bytes;
+}
+
+static uint64_t taken(const struct contents *cs)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < CONTENTS_MAX; i++)
+        if (cs->contents[i].used && !cs->contents[i].deleting)
+            sum += footprint(&cs->contents[i]);
+    return sum;
+}
+
+/* Delete unneeded contents, those longest unneeded first, until c fits. */
+static bool make_room(struct contents *cs, struct content *c)
+{
+    c->fetch = 0; /* So that taken() counts all of it. */
+    while (taken(cs) > cs->bytes_max) {
+        struct content *oldest = NULL;
+
+        for (size_t i = 0; i < CONTENTS_MAX; i++) {
+            struct content *o = &cs->contents[i];
+
+            if (o->used && !o->needed && !o->deleting && cs->job != (int)i &&
+                (oldest == NULL || o->unneeded_us < oldest->unneeded_us))
+                oldest = o;
+        }
+        if (oldest == NULL)
+            break;
+        oldest->deleting = true;
+    }
+    c->fetch = -1;
+    return taken(cs) + footprint(c) <= cs->bytes_max;
+}
+
+static int free_fetch(const struct contents *cs)
+{
+    for (int i = 0; i < FETCHES_MAX; i++)
+        if (!cs->fetches[i].used && !cs->fetches[i].opened)
+            return i;
+    return -1;
+}
+
+static void fetch_start(struct contents *cs,
+                        struct content *c,
+                        int slot,
+                        struct chance *ch,
+                        int64_t now_us)
+{
+    struct fetch *f = &cs->fetches[slot];
+
+    c->fetch = slot;
+    f->used = true;
+    f->opened = false;
+    f->content = (size_t)(c - cs->contents);
+    f->have_n = 0;
+    f->asked = false;
+    f->pause_us = CONTENT_ASK_US_MIN;
+    f->ask_us = now_us + CONTENT_QUIET_US +
+                (int64_t)chance_below(ch, CONTENT_JITTER_US);
+    memset(f->bits, 0, (c->m.packets_n + 7) / 8);
+}
+
+static bool waits(const struct content *c, int64_t now_us)
+{
+    return c->used && c->needed && c->state == CONTENT_ABSENT && c->fetch < 0 &&
+           c->retry_us <= now_us;
+}
+
+static struct content *nearest_waiting(struct contents *cs,
+                                       const bool *passed,
+                                       int64_t now_us)
+{
+    struct content *best = NULL;
+
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        struct content *c = &cs->contents[i];
+
+        if (!passed[i] && waits(c, now_us) &&
+            (best == NULL || c->nearest_at_ms < best->nearest_at_ms))
+            best = c;
+    }
+    return best;
+}
+
+/* The fetch whose content is needed last, if that is later than at_ms. */
+static struct content *farthest_fetched(struct contents *cs, int64_t at_ms)
+{
+    struct content *far = NULL;
+
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &cs->fetches[i];
+        struct content *c = &cs->contents[f->content];
+
+        if (f->used && cs->job != (int)f->content && c->nearest_at_ms > at_ms &&
+            (far == NULL || c->nearest_at_ms > far->nearest_at_ms))
+            far = c;
+    }
+    return far;
+}
+
+static void assign(struct contents *cs, struct chance *ch, int64_t now_us)
+{
+    bool passed[CONTENTS_MAX] = {false};
+    struct content *c;
+
+    cs->full = false;
+    while ((c = nearest_waiting(cs, passed, now_us)) != NULL) {
+        int slot = free_fetch(cs);
+
+        passed[c - cs->contents] = true;
+        if (slot < 0) {
+            struct content *far = farthest_fetched(cs, c->nearest_at_ms);
+
+            /* The place is free once the part file is closed; the next
+             * reckoning finds it. */
+            if (far != NULL)
+                fetch_stop(cs, far);
+            return;
+        }
+        if (make_room(cs, c))
+            fetch_start(cs, c, slot, ch, now_us);
+        else
+            cs->full = true;
+    }
+}
+
+void contents_need_end(struct contents *cs, struct chance *ch, int64_t now_us)
+{
+    drop_unneeded(cs, now_us);
+    assign(cs, ch, now_us);
+}
+
+/* --- packets -------------------------------------------------------------- */
+
+static struct fetch *fetch_of(struct contents *cs,
+                              const uint8_t stream_key[LOA_KEY_BYTES])
+{
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &cs->fetches[i];
+
+        if (f->used && f->opened &&
+            memcmp(cs->contents[f->content].m.stream_key, stream_key,
+                   LOA_KEY_BYTES) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+static bool has(const struct fetch *f, uint32_t i)
+{
+    return (f->bits[i / 8] >> (i % 8) & 1) != 0;
+}
+
+/* All but the last packet of a content are full. */
+static uint32_t frames_of(const struct manifest *m, uint32_t sequence)
+{
+    if (sequence + 1 < m->packets_n)
+        return LOA_PACKET_FRAMES;
+    return m->frames_n - (m->packets_n - 1) * LOA_PACKET_FRAMES;
+}
+
+enum contents_packet contents_packet(struct contents *cs,
+                                     const struct loa_packet *k,
+                                     struct chance *ch,
+                                     int64_t now_us)
+{
+    struct fetch *f = fetch_of(cs, k->stream_key);
+    const struct manifest *m;
+
+    if (f == NULL)
+        return CONTENTS_UNKNOWN;
+    m = &cs->contents[f->content].m;
+    if (k->sequence >= m->packets_n || k->frames_n != frames_of(m, k->sequence))
+        return CONTENTS_BAD;
+    /* The quiet is measured by what anybody is sent: an answer to a neighbour
+     * may hold what this device misses. */
+    f->ask_us = now_us + CONTENT_QUIET_US +
+                (int64_t)chance_below(ch, CONTENT_JITTER_US);
+    if (has(f, k->sequence))
+        return CONTENTS_DUPLICATE;
+    if (!loa_packet_verify(k))
+        return CONTENTS_BAD;
+    f->asked = false;
+    f->pause_us = CONTENT_ASK_US_MIN;
+    cs->put = true;
+    cs->put_fetch = (size_t)(f - cs->fetches);
+    cs->packet = k;
+    return CONTENTS_TAKEN;
+}
+
+void contents_put_done(struct contents *cs, int status, int64_t now_us)
+{
+    struct fetch *f = &cs->fetches[cs->put_fetch];
+    uint32_t i = cs->packet->sequence;
+    struct content *c = &cs->contents[f->content];
+
+    assert(cs->put);
+    cs->put = false;
+    if (status == LOA_OK) {
+        f->bits[i / 8] |= (uint8_t)(1u << (i % 8));
+        f->have_n++;
+        c->part_on_disk = true;
+        return;
+    }
+    fetch_stop(cs, c);
+    c->retry_us = now_us + CONTENT_RETRY_US;
+}
+
+/* --- the disk ------------------------------------------------------------- */
+
+void contents_opened(struct contents *cs,
+                     size_t fetch,
+                     int status,
+                     const uint32_t *have,
+                     int64_t now_us)
+{
+    struct fetch *f = &cs->fetches[fetch];
+    struct content *c = &cs->contents[f->content];
+
+    if (status != LOA_OK) {
+        f->opened = false;
+        fetch_stop(cs, c);
+        c->retry_us = now_us + CONTENT_RETRY_US;
+        return;
+    }
+    for (uint32_t i = 0; i < c->m.packets_n; i++)
+        if (have[i] != 0) {
+            f->bits[i / 8] |= (uint8_t)(1u << (i % 8));
+            f->have_n++;
+        }
+    c->part_on_disk = true;
+}
+
+void contents_distrust(struct contents *cs, struct content *c, int64_t now_us)
+{
+    if (c->state == CONTENT_COMPLETE && cs->job < 0 &&
+        now_us - c->checked_us >= CONTENT_CHECK_US)
+        c->state = CONTENT_UNCHECKED;
+}
+
+void contents_job_done(struct contents *cs,
+                       int status,
+                       uint64_t bytes,
+                       struct chance *ch,
+                       int64_t now_us)
+{
+    struct content *c = &cs->contents[cs->job];
+
+    assert(cs->job >= 0);
+    cs->job = -1;
+    if (status == LOA_OK) {
+        c->state = CONTENT_COMPLETE;
+        c->checked_us = now_us;
+        c->disk_bytes = bytes;
+        c->part_on_disk = false;
+        fetch_stop(cs, c);
+        return;
+    }
+    c->retry_us = now_us + CONTENT_RETRY_US;
+    if (status != LOA_EINVAL && status != LOA_ENOENT)
+        return; /* The disk refused: the same again, later. */
+    c->state = CONTENT_ABSENT;
+    c->part_on_disk = false;
+    c->disk_bytes = 0;
+    fetch_stop(cs, c);
+    assign(cs, ch, now_us);
+}
+
+void contents_deleted(struct contents *cs,
+                      const uint8_t hash[LOA_HASH_BYTES],
+                      int status,
+                      int64_t now_us)
+{
+    struct content *c = contents_find(cs, hash);
+
+    if (c == NULL)
+        return;
+    if (status != LOA_OK) {
+        c->retry_us = now_us + CONTENT_RETRY_US;
+        return;
+    }
+    if (c->needed) {
+        c->state = CONTENT_ABSENT;
+        c->part_on_disk = c->deleting = false;
+        c->disk_bytes = 0;
+    } else {
+        c->used = false;
+    }
+}
+
+static bool take_fetch(struct contents *cs,
+                       size_t i,
+                       struct contents_op *op,
+                       int64_t now_us)
+{
+    struct fetch *f = &cs->fetches[i];
+    struct content *c = &cs->contents[f->content];
+
+    op->fetch = i;
+    op->hash = c->hash;
+    op->packets_n = c->m.packets_n;
+    if (!f->used && f->opened && cs->job != (int)f->content) {
+        f->opened = false;
+        op->type = CONTENTS_CLOSE;
+        return true;
+    }
+    if (f->used && !f->opened) {
+        f->opened = true;
+        op->type = CONTENTS_OPEN;
+        return true;
+    }
+    if (f->used && f->have_n == c->m.packets_n && cs->job < 0 &&
+        c->retry_us <= now_us) {
+        cs->job = (int)f->content;
+        op->type = CONTENTS_SEAL;
+        return true;
+    }
+    return false;
+}
+
+static bool take_content(struct contents *cs,
+                         struct contents_op *op,
+                         int64_t now_us)
+{
+    struct content *next = NULL;
+
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        struct content *c = &cs->contents[i];
+
+        if (!c->used || c->retry_us > now_us || cs->job == (int)i)
+            continue;
+        if (c->deleting && c->fetch < 0) {
+            c->retry_us = now_us + CONTENT_RETRY_US; /* Asked for once. */
+            op->type = CONTENTS_DELETE;
+            op->hash = c->hash;
+            return true;
+        }
+        if (c->state == CONTENT_UNCHECKED && c->needed &&
+            (next == NULL || c->nearest_at_ms < next->nearest_at_ms))
+            next = c;
+    }
+    if (next == NULL || cs->job >= 0)
+        return false;
+    cs->job = (int)(next - cs->contents);
+    op->type = CONTENTS_CHECK;
+    op->hash = next->hash;
+    return true;
+}
+
+bool contents_take(struct contents *cs, struct contents_op *op, int64_t now_us)
+{
+    if (cs->put) {
+        *op = (struct contents_op){
+            .type = CONTENTS_PUT, .fetch = cs->put_fetch, .packet = cs->packet};
+        return true;
+    }
+    for (size_t i = 0; i < FETCHES_MAX; i++)
+        if (take_fetch(cs, i, op, now_us))
+            return true;
+    return take_content(cs, op, now_us);
+}
+
+/* --- wants ---------------------------------------------------------------- */
+
+static bool want_due(const struct fetch *f,
+                     const struct contents *cs,
+                     int64_t now_us)
+{
+    return f->used && f->opened && f->ask_us <= now_us &&
+           f->have_n < cs->contents[f->content].m.packets_n;
+}
+
+static struct fetch *want_next(struct contents *cs, int64_t now_us)
+{
+    struct fetch *best = NULL;
+
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &cs->fetches[i];
+
+        if (want_due(f, cs, now_us) &&
+            (best == NULL || cs->contents[f->content].nearest_at_ms <
+                                 cs->contents[best->content].nearest_at_ms))
+            best = f;
+    }
+    return best;
+}
+
+static void want_ranges(const struct fetch *f,
+                        const struct manifest *m,
+                        struct wire_want_stream *s)
+{
+    memcpy(s->stream_key, m->stream_key, LOA_KEY_BYTES);
+    s->pairs_n = 0;
+    for (uint32_t i = 0; i < m->packets_n; i++) {
+        if (has(f, i))
+            continue;
+        if (s->pairs_n > 0 &&
+            s->pairs[s->pairs_n - 1][0] + s->pairs[s->pairs_n - 1][1] == i) {
+            s->pairs[s->pairs_n - 1][1]++;
+            continue;
+        }
+        if (s->pairs_n == WIRE_WANT_PAIRS_MAX)
+            return;
+        s->pairs[s->pairs_n][0] = i;
+        s->pairs[s->pairs_n++][1] = 1;
+    }
+}
+
+bool contents_want(struct contents *cs,
+                   struct chance *ch,
+                   struct wire_want *w,
+                   int64_t now_us)
+{
+    struct fetch *f;
+
+    w->streams_n = 0;
+    while (w->streams_n < WIRE_WANT_STREAMS_MAX &&
+           (f = want_next(cs, now_us)) != NULL) {
+        want_ranges(f, &cs->contents[f->content].m,
+                    &w->streams[w->streams_n++]);
+        if (f->asked && f->pause_us < CONTENT_ASK_US_MAX)
+            f->pause_us *= 2;
+        f->asked = true;
+        f->ask_us =
+            now_us + f->pause_us + (int64_t)chance_below(ch, CONTENT_JITTER_US);
+    }
+    return w->streams_n > 0;
+}
+
+void contents_connected(struct contents *cs, struct chance *ch, int64_t now_us)
+{
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &cs->fetches[i];
+
+        f->asked = false;
+        f->pause_us = CONTENT_ASK_US_MIN;
+        f->ask_us = now_us + CONTENT_QUIET_US +
+                    (int64_t)chance_below(ch, CONTENT_JITTER_US);
+    }
+}
+
+int64_t contents_deadline_us(const struct contents *cs)
+{
+    int64_t next_us = INT64_MAX;
+
+    for (size_t i = 0; i < FETCHES_MAX; i++) {
+        const struct fetch *f = &cs->fetches[i];
+
+        if (want_due(f, cs, INT64_MAX) && f->ask_us < next_us)
+            next_us = f->ask_us;
+    }
+    return next_us;
+}
+
+void contents_count(const struct contents *cs,
+                    uint32_t *complete_n,
+                    uint32_t *missing_n)
+{
+    *complete_n = *missing_n = 0;
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        const struct content *c = &cs->contents[i];
+
+        if (c->used && c->state == CONTENT_COMPLETE)
+            ++*complete_n;
+        else if (c->used && c->needed)
+            ++*missing_n;
+    }
+}

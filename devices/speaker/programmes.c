@@ -1,0 +1,178 @@
+#include "speaker/programmes.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "speaker/wire.h"
+
+void programmes_init(struct programmes *ps)
+{
+    ps->held_n = 0;
+    for (size_t i = 0; i < PROGRAMMES_MAX; i++)
+        ps->held[i] = &ps->store[i];
+    ps->spare = &ps->store[PROGRAMMES_MAX];
+}
+
+struct programme *programmes_find(const struct programmes *ps, const char *area)
+{
+    for (size_t i = 0; i < ps->held_n; i++)
+        if (strcmp(ps->held[i]->area, area) == 0)
+            return ps->held[i];
+    return NULL;
+}
+
+int programmes_stage(struct programmes *ps,
+                     struct loa_arena *arena,
+                     const struct loa_envelope *e,
+                     struct loa_bytes whole)
+{
+    struct programme *p = ps->spare;
+    int rv = wire_programme(arena, e->header.body, p);
+
+    if (rv != LOA_OK)
+        return rv;
+    memcpy(p->area, e->header.area, sizeof p->area);
+    p->expires_at_ms = e->header.expires_at_ms;
+    loa_hash(whole, p->envelope_hash);
+    return LOA_OK;
+}
+
+static bool same_plan(const struct programme *p,
+                      const struct bulletin *a,
+                      const struct programme *q,
+                      const struct bulletin *b)
+{
+    return memcmp(a->id, b->id, LOA_ID_BYTES) == 0 &&
+           memcmp(a->hash, b->hash, LOA_HASH_BYTES) == 0 &&
+           a->starts_n == b->starts_n &&
+           memcmp(p->starts + a->starts_at, q->starts + b->starts_at,
+                  a->starts_n * sizeof p->starts[0]) == 0;
+}
+
+static void carry_over(struct programme *to, const struct programme *from)
+{
+    for (uint32_t i = 0; i < to->bulletins_n; i++)
+        for (uint32_t k = 0; k < from->bulletins_n; k++)
+            if (same_plan(to, &to->bulletins[i], from, &from->bulletins[k]))
+                to->bulletins[i].received_told =
+                    from->bulletins[k].received_told;
+}
+
+/* Where the programme of `area` is to go. All places are taken only after a
+ * move to another area, and then one of them is no ancestor of the new one. */
+static size_t place_for(struct programmes *ps,
+                        const char *own,
+                        const char *area)
+{
+    size_t i;
+
+    for (i = 0; i < ps->held_n; i++)
+        if (strcmp(ps->held[i]->area, area) == 0)
+            return i;
+    if (ps->held_n < PROGRAMMES_MAX) {
+        ps->held[ps->held_n]->bulletins_n = 0;
+        return ps->held_n++;
+    }
+    for (i = 0; i + 1 < ps->held_n; i++)
+        if (!loa_area_within(own, ps->held[i]->area))
+            break;
+    return i;
+}
+
+struct programme *programmes_adopt(struct programmes *ps, const char *own)
+{
+    struct programme *p = ps->spare;
+    size_t i = place_for(ps, own, p->area);
+
+    carry_over(p, ps->held[i]);
+    ps->spare = ps->held[i];
+    ps->held[i] = p;
+    return p;
+}
+
+static enum loa_verdict judge_approval(const struct programme *p,
+                                       const struct programme_approval *a,
+                                       const struct judge *j,
+                                       struct manifest *m)
+{
+    struct loa_expect want = {
+        .type = LOA_TYPE_APPROVAL,
+        .area = j->area,
+        .now_ms = j->at_ms,
+        .time_trusted = j->time_trusted,
+        .certificates = p->certificates,
+        .certificates_n = p->certificates_n,
+    };
+    struct loa_envelope e;
+    struct loa_arena arena;
+    enum loa_verdict v;
+
+    loa_arena_init(&arena, j->scratch, j->scratch_len);
+    if (loa_envelope_parse(&arena, a->envelope, &e) != LOA_OK)
+        return LOA_VERDICT_MALFORMED;
+    v = loa_trust_verify(j->trust, &e, &want, NULL);
+    if (v == LOA_VERDICT_OK &&
+        wire_manifest(&arena, e.header.body, m) != LOA_OK)
+        v = LOA_VERDICT_MALFORMED;
+    m->expires_at_ms = e.header.expires_at_ms;
+    return v;
+}
+
+const char *programme_judge(const struct programme *p,
+                            const struct bulletin *b,
+                            const struct judge *j,
+                            struct manifest *m)
+{
+    const char *why = "unapproved";
+
+    for (uint32_t i = 0; i < p->approvals_n; i++) {
+        const struct programme_approval *a = &p->approvals[i];
+        enum loa_verdict v;
+
+        if (memcmp(a->hash, b->hash, LOA_HASH_BYTES) != 0)
+            continue;
+        v = judge_approval(p, a, j, m);
+        /* The second look is at what was verified, not at the index. */
+        if (v == LOA_VERDICT_OK &&
+            memcmp(m->hash, b->hash, sizeof m->hash) == 0)
+            return NULL;
+        why = loa_verdict_name(v);
+    }
+    return why;
+}
+
+static bool starts_at(const struct programme *p,
+                      const struct bulletin *b,
+                      int64_t start_at_ms)
+{
+    for (uint32_t i = 0; i < b->starts_n; i++)
+        if (p->starts[b->starts_at + i] == start_at_ms)
+            return true;
+    return false;
+}
+
+const struct bulletin *programmes_holding(const struct programmes *ps,
+                                          const uint8_t id[LOA_ID_BYTES],
+                                          const uint8_t hash[LOA_HASH_BYTES],
+                                          int64_t start_at_ms,
+                                          int64_t at_ms,
+                                          const struct programme **in)
+{
+    for (size_t i = 0; i < ps->held_n; i++) {
+        const struct programme *p = ps->held[i];
+
+        if (p->expires_at_ms <= at_ms)
+            continue;
+        for (uint32_t k = 0; k < p->bulletins_n; k++) {
+            const struct bulletin *b = &p->bulletins[k];
+
+            if (memcmp(b->id, id, LOA_ID_BYTES) == 0 &&
+                memcmp(b->hash, hash, LOA_HASH_BYTES) == 0 &&
+                starts_at(p, b, start_at_ms)) {
+                *in = p;
+                return b;
+            }
+        }
+    }
+    return NULL;
+}
