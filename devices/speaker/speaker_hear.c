@@ -1,0 +1,390 @@
+#include "speaker/speaker_parts.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define REFUSED_NOTE_US 1000000 /* At most one line a second about them. */
+
+/* --- believing ------------------------------------------------------------ */
+
+/* Somebody may send nonsense as fast as he can: the log gets one line a second
+ * with the count, and the broker's own log has the rest. */
+static void refuse(struct speaker *s, const char *kind, const char *why)
+{
+    s->refused_n++;
+    if (s->now.now_us < s->refused_us)
+        return;
+    s->refused_us = s->now.now_us + REFUSED_NOTE_US;
+    speaker_note(s, SPEAKER_WARN, "message.refused",
+                 "kind=%s reason=%s refused_n=%" PRIu64, kind, why,
+                 s->refused_n - s->refused_noted_n);
+    s->refused_noted_n = s->refused_n;
+}
+
+static struct loa_expect expect(const struct speaker *s, enum loa_type type)
+{
+    return (struct loa_expect){
+        .type = type,
+        .area = s->area,
+        .now_ms = speaker_at_ms(s),
+        .time_trusted = s->time.trusted,
+    };
+}
+
+/* Verified, and about the area in whose topic it came: a signed message cannot
+ * be moved to where it was not sent. */
+static bool believe(struct speaker *s,
+                    const struct loa_topic *topic,
+                    struct loa_arena *arena,
+                    struct loa_bytes body,
+                    enum loa_type type,
+                    struct loa_envelope *e,
+                    struct loa_identity_claim *who)
+{
+    struct loa_expect want = expect(s, type);
+    enum loa_verdict v;
+
+    if (loa_envelope_parse(arena, body, e) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return false;
+    }
+    v = loa_trust_verify(&s->trust, e, &want, who);
+    if (v != LOA_VERDICT_OK) {
+        refuse(s, topic->kind, loa_verdict_name(v));
+        return false;
+    }
+    if (strcmp(e->header.area, topic->area) != 0) {
+        refuse(s, topic->kind, "other-topic");
+        return false;
+    }
+    return true;
+}
+
+/* --- trust ---------------------------------------------------------------- */
+
+static void on_trust(struct speaker *s,
+                     const struct loa_topic *topic,
+                     struct loa_arena *arena,
+                     struct loa_bytes body)
+{
+    struct loa_envelope e;
+    enum loa_verdict v;
+
+    if (loa_envelope_parse(arena, body, &e) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    v = loa_trust_update(&s->trust, &e, speaker_at_ms(s), s->time.trusted);
+    if (v == LOA_VERDICT_REPLAYED && !s->trust_unsaved)
+        return; /* Retained: it comes with every connection. */
+    if (v != LOA_VERDICT_OK && v != LOA_VERDICT_REPLAYED) {
+        refuse(s, topic->kind, loa_verdict_name(v));
+        return;
+    }
+    s->trust_due = true;
+    s->pending_body = body;
+}
+
+void hear_trust_saved(struct speaker *s, int status)
+{
+    s->trust_due = false;
+    s->trust_unsaved = status != LOA_OK;
+    if (s->trust.revoked.number > s->memo.revocations) {
+        s->memo.revocations = s->trust.revoked.number;
+        s->memo_due = true;
+    }
+    speaker_note(s, SPEAKER_INFO, "trust.accepted", "number=%" PRIu64,
+                 s->trust.revoked.number);
+    s->reckon = s->state_due = true;
+    turns_recheck(s);
+}
+
+int hear_trust_from_disk(struct speaker *s, struct loa_bytes body)
+{
+    struct loa_arena arena;
+    struct loa_envelope e;
+
+    loa_arena_init(&arena, s->scratch, sizeof s->scratch);
+    if (loa_envelope_parse(&arena, body, &e) != LOA_OK ||
+        loa_trust_update(&s->trust, &e, speaker_at_ms(s), s->time.trusted) !=
+            LOA_VERDICT_OK)
+        return LOA_EINVAL;
+    return LOA_OK;
+}
+
+/* --- programme ------------------------------------------------------------ */
+
+/* NULL: it is newer than what is held, or was held. */
+static const char *why_not(const struct speaker *s,
+                           const struct programme *p,
+                           bool from_disk)
+{
+    const struct programme *held = programmes_find(&s->programmes, p->area);
+    uint64_t floor = memo_version(&s->memo, p->area);
+
+    if (held != NULL && held->version >= p->version &&
+        !(held->version == p->version && held->unsaved && !from_disk))
+        return "held";
+    /* The newest one that was believed may have been lost by the disk, so the
+     * same version is welcome again, but never an older one. */
+    if (p->version < floor)
+        return "older";
+    if (p->version > (uint64_t)(speaker_at_ms(s) + PROGRAMME_AHEAD_MS))
+        return "future";
+    return NULL;
+}
+
+static void adopt(struct speaker *s, bool from_disk)
+{
+    struct programme *p = programmes_adopt(&s->programmes, s->area);
+
+    memo_set_version(&s->memo, s->area, p->area, p->version);
+    for (uint32_t i = 0; from_disk && i < p->bulletins_n; i++)
+        p->bulletins[i].received_told = true;
+    speaker_note(s, SPEAKER_INFO, "programme.accepted",
+                 "area=%s version=%" PRIu64 " bulletins=%" PRIu32
+                 " approvals=%" PRIu32 " from=%s",
+                 p->area, p->version, p->bulletins_n, p->approvals_n,
+                 from_disk ? "disk" : "broker");
+    s->agenda_us = 0;
+    turns_recheck(s);
+    tell_reckon(s); /* Now: its packets may be right behind it. */
+}
+
+static void on_programme(struct speaker *s,
+                         const struct loa_topic *topic,
+                         struct loa_arena *arena,
+                         struct loa_bytes body)
+{
+    struct loa_envelope e;
+    const char *why;
+
+    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e, NULL))
+        return;
+    if (programmes_stage(&s->programmes, arena, &e, body) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    why = why_not(s, s->programmes.spare, false);
+    if (why == NULL) {
+        s->programme_due = true;
+        s->pending_body = body;
+    } else if (strcmp(why, "held") != 0) {
+        refuse(s, topic->kind, why);
+    }
+}
+
+/* Also when the disk refused: the plan is the right one, only a restart will
+ * not know it. Nothing sounds as long as the disk refuses. */
+void hear_programme_saved(struct speaker *s, int status)
+{
+    s->programme_due = false;
+    s->programmes.spare->unsaved = status != LOA_OK;
+    adopt(s, false);
+    s->memo_due = s->state_due = true;
+}
+
+void hear_from_disk(struct speaker *s, struct loa_bytes body)
+{
+    struct loa_expect want = expect(s, LOA_TYPE_PROGRAMME);
+    struct loa_arena arena;
+    struct loa_envelope e;
+    enum loa_verdict v;
+    const char *why;
+
+    loa_arena_init(&arena, s->scratch, sizeof s->scratch);
+    if (loa_envelope_parse(&arena, body, &e) != LOA_OK) {
+        speaker_note(s, SPEAKER_WARN, "programme.damaged", "area=%s",
+                     s->load_area);
+        return;
+    }
+    v = loa_trust_verify(&s->trust, &e, &want, NULL);
+    if (v == LOA_VERDICT_OK &&
+        programmes_stage(&s->programmes, &arena, &e, body) != LOA_OK)
+        v = LOA_VERDICT_MALFORMED;
+    why = v != LOA_VERDICT_OK ? loa_verdict_name(v)
+                              : why_not(s, s->programmes.spare, true);
+    if (why != NULL) {
+        speaker_note(s, SPEAKER_INFO, "programme.not_loaded",
+                     "area=%s reason=%s", s->load_area, why);
+        return;
+    }
+    s->programmes.spare->unsaved = false;
+    adopt(s, true);
+    s->memo_soon = true;
+}
+
+/* --- head ----------------------------------------------------------------- */
+
+static void ask_retained(struct speaker *s)
+{
+    if (s->ask_retained_us != 0 &&
+        s->now.now_us - s->ask_retained_us < SPEAKER_ASK_RETAINED_US)
+        return;
+    s->ask_retained_us = s->now.now_us;
+    s->ask_depth = 1;
+}
+
+static void on_head(struct speaker *s,
+                    const struct loa_topic *topic,
+                    struct loa_arena *arena,
+                    struct loa_bytes body,
+                    bool retained)
+{
+    const struct programme *held;
+    struct loa_envelope e;
+    struct wire_head h;
+
+    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
+        return;
+    if (wire_head(arena, e.header.body, &h) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    if (h.nonce_known &&
+        walltime_answered(&s->time, h.nonce, h.time_ms, s->now.now_us))
+        speaker_note(s, SPEAKER_INFO, "time.set", "at_ms=%" PRId64, h.time_ms);
+    walltime_raise(&s->time, h.time_ms);
+    if (!retained && s->time.trusted)
+        s->clock_offset_us =
+            h.time_ms * 1000 - walltime_at_us(&s->time, s->now.now_us);
+    if (h.time_ms <= s->head_at_ms)
+        return;
+    s->head_at_ms = h.time_ms;
+    held = programmes_find(&s->programmes, topic->area);
+    if (h.programme_version > (held != NULL ? held->version : 0) ||
+        h.revocation_number > s->trust.revoked.number) {
+        speaker_note(s, SPEAKER_INFO, "head.newer",
+                     "area=%s version=%" PRIu64 " revocations=%" PRIu64,
+                     topic->area, h.programme_version, h.revocation_number);
+        ask_retained(s);
+    }
+}
+
+/* --- command -------------------------------------------------------------- */
+
+static void on_command(struct speaker *s,
+                       const struct loa_topic *topic,
+                       struct loa_arena *arena,
+                       struct loa_bytes body)
+{
+    struct loa_envelope e;
+    enum loa_verdict v;
+
+    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e, NULL))
+        return;
+    if (wire_command(arena, e.header.body, &s->command) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    if (s->command.device[0] != '\0' && strcmp(s->command.device, s->id) != 0) {
+        refuse(s, topic->kind, "not-for-us");
+        return;
+    }
+    v = e.header.counter <= s->memo.commands_after_us
+            ? LOA_VERDICT_REPLAYED
+            : loa_replay_accept(&s->replay, e.signatures[0].key,
+                                e.header.counter, e.header.message_id,
+                                speaker_at_ms(s));
+    if (v != LOA_VERDICT_OK) {
+        refuse(s, topic->kind, loa_verdict_name(v));
+        return;
+    }
+    memcpy(s->command_id, e.header.message_id, sizeof s->command_id);
+    s->replay_due = true;
+}
+
+/* Only now that no restart can make it count twice. */
+void hear_replay_saved(struct speaker *s, int status)
+{
+    const struct wire_command *c = &s->command;
+    const char *reason = "";
+
+    s->replay_due = false;
+    if (status != LOA_OK) {
+        reason = "storage";
+    } else if (c->what == WIRE_SET_VOLUME) {
+        s->memo.volume_percent = c->percent;
+        s->memo_due = true;
+    } else if (!turns_stop(s, c->bulletin_known ? c->bulletin_id : NULL,
+                           "stopped")) {
+        reason = "idle";
+    }
+    speaker_note(s, SPEAKER_INFO, "command.done", "what=%s reason=%s",
+                 c->what == WIRE_STOP ? "stop" : "volume", reason);
+    tell_command(s, reason);
+}
+
+/* --- ack ------------------------------------------------------------------ */
+
+static void on_ack(struct speaker *s,
+                   const struct loa_topic *topic,
+                   struct loa_arena *arena,
+                   struct loa_bytes body)
+{
+    struct loa_identity_claim who;
+    struct loa_envelope e;
+    struct wire_ack a;
+
+    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e, &who))
+        return;
+    if (strcmp(who.certificate.service, "telemetry-collector") != 0) {
+        refuse(s, topic->kind, "role");
+        return;
+    }
+    if (wire_ack(arena, e.header.body, &a) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    if (receipts_ack(&s->receipts, a.log_id, a.committed_sequence)) {
+        s->memo.acked = s->receipts.acked;
+        s->memo_soon = true; /* Losing it costs a repetition, no more. */
+    }
+}
+
+/* --- content -------------------------------------------------------------- */
+
+static void on_content(struct speaker *s,
+                       const struct loa_topic *topic,
+                       struct loa_arena *arena,
+                       struct loa_bytes body)
+{
+    struct loa_packet *k = loa_arena_alloc(arena, sizeof *k);
+
+    if (loa_packet_parse(arena, body, k) != LOA_OK) {
+        refuse(s, topic->kind, "malformed");
+        return;
+    }
+    if (contents_packet(&s->contents, k, &s->chance, s->now.now_us) ==
+        CONTENTS_BAD)
+        refuse(s, topic->kind, "bad-signature");
+}
+
+/* --- all of them ---------------------------------------------------------- */
+
+void hear_message(struct speaker *s, const struct speaker_event *ev)
+{
+    struct loa_topic topic;
+    struct loa_arena arena;
+    bool mine;
+
+    if (loa_topic_parse(ev->topic, &topic) != LOA_OK ||
+        topic.plane != LOA_PLANE_DOWN || !loa_area_within(s->area, topic.area))
+        return;
+    mine = strcmp(topic.principal, s->id) == 0;
+    if (topic.principal[0] != '\0' && !mine)
+        return;
+    loa_arena_init(&arena, s->scratch, sizeof s->scratch);
+    if (strcmp(topic.kind, "content") == 0)
+        on_content(s, &topic, &arena, ev->body);
+    else if (strcmp(topic.kind, "programme") == 0 && !mine)
+        on_programme(s, &topic, &arena, ev->body);
+    else if (strcmp(topic.kind, "head") == 0)
+        on_head(s, &topic, &arena, ev->body, ev->retained);
+    else if (strcmp(topic.kind, "trust") == 0)
+        on_trust(s, &topic, &arena, ev->body);
+    else if (strcmp(topic.kind, "command") == 0)
+        on_command(s, &topic, &arena, ev->body);
+    else if (strcmp(topic.kind, "ack") == 0 && mine)
+        on_ack(s, &topic, &arena, ev->body);
+}

@@ -1,0 +1,70 @@
+/* speaker_parts.h -- what the parts of the core need of each other.
+ *
+ *     speaker.c        events in, operations out
+ *     speaker_hear.c   messages: what is believed and what follows
+ *     speaker_turns.c  occurrences: what sounds, what does not, and why
+ *     speaker_tell.c   what is reported: receipts, state, health, wants */
+
+#ifndef LOA_SPEAKER_SPEAKER_PARTS_H
+#define LOA_SPEAKER_SPEAKER_PARTS_H
+
+#include "speaker/speaker.h"
+
+/* One line for the log; dropped when there are too many in one step. */
+void speaker_note(struct speaker *s,
+                  enum speaker_level level,
+                  const char *event,
+                  const char *fmt,
+                  ...) LOA_PRINTF(4, 5);
+
+/* Wall time of this event in ms; a guess unless s->time.trusted. */
+int64_t speaker_at_ms(const struct speaker *s);
+
+struct judge speaker_judge(struct speaker *s);
+
+/* --- speaker_hear.c ------------------------------------------------------- */
+
+void hear_message(struct speaker *s, const struct speaker_event *ev);
+void hear_from_disk(struct speaker *s, struct loa_bytes body);
+LOA_MUST_CHECK int hear_trust_from_disk(struct speaker *s,
+                                        struct loa_bytes body);
+/* The disk's answers: status LOA_OK is durable. */
+void hear_programme_saved(struct speaker *s, int status);
+void hear_trust_saved(struct speaker *s, int status);
+void hear_replay_saved(struct speaker *s, int status);
+
+/* --- speaker_turns.c ------------------------------------------------------ */
+
+/* Decide the occurrences that are due. */
+void turns_decide(struct speaker *s);
+/* Plans, revocations or approvals have changed: is what sounds still right? */
+void turns_recheck(struct speaker *s);
+void turns_period(struct speaker *s, const struct player_period *period);
+void turns_played(struct speaker *s, const uint64_t concealed_n[PLAYER_VOICES]);
+void turns_marked(struct speaker *s, int status);
+void turns_opened(struct speaker *s, int status);
+/* Silence now. id NULL: whatever it is. False: there was nothing to stop. */
+bool turns_stop(struct speaker *s, const uint8_t *id, const char *reason);
+
+/* --- speaker_tell.c ------------------------------------------------------- */
+
+void tell_turn(struct speaker *s,
+               const struct turn *t,
+               enum receipt_event event,
+               const char *reason);
+void tell_occurrence(struct speaker *s,
+                     const struct occurrence *o,
+                     const char *reason);
+void tell_command(struct speaker *s, const char *reason);
+/* What a restart cut. */
+void tell_restarted(struct speaker *s);
+/* RECEIVED for what is new; VERIFIED, and who needs what. */
+void tell_reckon(struct speaker *s);
+void tell_complete(struct speaker *s, const uint8_t hash[LOA_HASH_BYTES]);
+
+void tell_will(struct speaker *s);
+bool tell_take(struct speaker *s, struct speaker_op *op);
+void tell_sent(struct speaker *s, const struct speaker_op *op, int status);
+int64_t tell_deadline_us(const struct speaker *s);
+
+#endif /* LOA_SPEAKER_SPEAKER_PARTS_H */

@@ -1,0 +1,368 @@
+#include "speaker/speaker_parts.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "proto/audio.h"
+
+#define RETRY_US 100000 /* Something due is not ready yet: look again. */
+
+/* --- ends ----------------------------------------------------------------- */
+
+/* The turn is over, whatever came of it; its voice is closed and its end is
+ * told once. */
+static void close_turn(struct speaker *s,
+                       struct turn *t,
+                       enum receipt_event event,
+                       const char *reason)
+{
+    speaker_note(s, event == RECEIPT_FINISHED ? SPEAKER_INFO : SPEAKER_WARN,
+                 "turn.end",
+                 "event=%s reason=%s start_at_ms=%" PRId64 " played_ms=%" PRIu32
+                 " concealed_ms=%" PRIu32,
+                 receipt_event_name(event), reason, t->occ.start_at_ms,
+                 player_ms(t->done_n), player_ms(t->concealed_n));
+    tell_turn(s, t, event, reason);
+    ledger_set(&s->ledger, t->occ.id, t->occ.start_at_ms, LEDGER_DONE);
+    s->ledger_soon = true;
+    if (t->ready)
+        s->voice_closing[t->voice] = true;
+    t->used = false;
+    s->reckon = true; /* Another start may be the nearest now. */
+}
+
+/* next was prepared but will not begin. */
+static void drop_next(struct speaker *s, const char *reason)
+{
+    close_turn(s, &s->player.next, RECEIPT_REFUSED, reason);
+}
+
+static void cut_cur(struct speaker *s, const char *reason)
+{
+    close_turn(s, &s->player.cur, RECEIPT_INTERRUPTED, reason);
+    s->silence_due = true;
+}
+
+bool turns_stop(struct speaker *s, const uint8_t *id, const char *reason)
+{
+    struct player *p = &s->player;
+    bool any = false;
+
+    if (p->cur.used &&
+        (id == NULL || memcmp(p->cur.occ.id, id, LOA_ID_BYTES) == 0)) {
+        cut_cur(s, reason);
+        any = true;
+    }
+    if (p->next.used &&
+        (id == NULL || memcmp(p->next.occ.id, id, LOA_ID_BYTES) == 0)) {
+        drop_next(s, reason);
+        any = true;
+    }
+    return any;
+}
+
+/* --- may it sound? -------------------------------------------------------- */
+
+/* By what is known now: the plan still holds it and its approval still covers
+ * it. NULL: yes. */
+static const char *still_wrong(struct speaker *s, const struct occurrence *o)
+{
+    struct judge j = speaker_judge(s);
+    const struct programme *in;
+    const struct bulletin *b;
+    struct manifest m;
+
+    b = programmes_holding(&s->programmes, o->id, o->hash, o->start_at_ms,
+                           j.at_ms, &in);
+    if (b == NULL)
+        return "cancelled";
+    /* A list of revocations that was believed once and is lost may have named
+     * the approver. */
+    if (s->trust.revoked.number < s->memo.revocations)
+        return "revocations";
+    return programme_judge(in, b, &j, &m);
+}
+
+void turns_recheck(struct speaker *s)
+{
+    struct player *p = &s->player;
+    const char *why;
+
+    if (!s->time.trusted)
+        return; /* What sounds goes on; nothing new begins. */
+    if (p->cur.used && (why = still_wrong(s, &p->cur.occ)) != NULL)
+        cut_cur(s, why);
+    if (p->next.used && (why = still_wrong(s, &p->next.occ)) != NULL)
+        drop_next(s, why);
+}
+
+/* --- deciding what is due ------------------------------------------------- */
+
+/* Is there something as strong that will not have ended in time? */
+static const char *blocked(const struct speaker *s, const struct occurrence *o)
+{
+    const struct player *p = &s->player;
+    int64_t end_at_ms;
+
+    if (p->next.used)
+        return p->next.occ.class > o->class ? "preempted" : "busy";
+    if (!p->cur.used || p->cur.occ.class < o->class)
+        return NULL;
+    end_at_ms = speaker_at_ms(s) + player_left_us(p) / 1000;
+    if (end_at_ms <= o->due_at_ms + AGENDA_LATE_MS)
+        return NULL;
+    return p->cur.occ.class > o->class ? "preempted" : "busy";
+}
+
+/* Fills *m. NULL: it can be prepared. *wait: it may yet become possible after
+ * its time has come. */
+static const char *unready(struct speaker *s,
+                           const struct occurrence *o,
+                           struct manifest *m,
+                           bool *wait)
+{
+    struct judge j = speaker_judge(s);
+    const struct content *c;
+    const char *why;
+
+    *wait = false;
+    if (s->trust.revoked.number < s->memo.revocations)
+        return "revocations";
+    why = programme_judge(o->programme, o->bulletin, &j, m);
+    if (why != NULL)
+        return why;
+    c = contents_find(&s->contents, o->hash);
+    if (c == NULL || c->state == CONTENT_ABSENT)
+        return "incomplete";
+    if (c->state == CONTENT_UNCHECKED) {
+        *wait = true; /* It is being hashed. */
+        return "incomplete";
+    }
+    if (s->sound_failed)
+        return "sound";
+    *wait = true; /* What is in the way may end. */
+    return blocked(s, o);
+}
+
+static void refuse(struct speaker *s,
+                   const struct occurrence *o,
+                   const char *reason)
+{
+    speaker_note(s, SPEAKER_WARN, "turn.refused",
+                 "reason=%s start_at_ms=%" PRId64 " late_ms=%" PRId64, reason,
+                 o->start_at_ms, speaker_at_ms(s) - o->due_at_ms);
+    ledger_set(&s->ledger, o->id, o->start_at_ms, LEDGER_DONE);
+    s->ledger_soon = true;
+    tell_occurrence(s, o, reason);
+    s->reckon = true;
+}
+
+static uint64_t samples_of(const struct manifest *m)
+{
+    uint64_t all = (uint64_t)m->frames_n * LOA_FRAME_SAMPLES - m->pre_skip;
+    uint64_t said = (uint64_t)m->duration_ms * (LOA_RATE_HZ / 1000);
+
+    /* The last frame is filled up with silence that nobody needs. */
+    return said < all ? said : all;
+}
+
+static void arm(struct speaker *s,
+                const struct occurrence *o,
+                const struct manifest *m)
+{
+    struct turn *t = &s->player.next;
+
+    memset(t, 0, sizeof *t);
+    t->used = true;
+    t->voice = s->player.cur.used ? 1 - s->player.cur.voice : 0;
+    t->occ = *o;
+    t->expires_at_ms = m->expires_at_ms < o->programme->expires_at_ms
+                           ? m->expires_at_ms
+                           : o->programme->expires_at_ms;
+    t->samples_n = samples_of(m);
+    t->pre_skip = m->pre_skip;
+    ledger_set(&s->ledger, o->id, o->start_at_ms, LEDGER_BEGUN);
+    s->ledger_due = true;
+}
+
+/* A stronger one that is due no later takes the place that was prepared. */
+static void make_way(struct speaker *s, const struct occurrence *o)
+{
+    const struct turn *t = &s->player.next;
+
+    if (t->used && t->occ.class < o->class && o->due_at_ms <= t->occ.due_at_ms)
+        drop_next(s, "preempted");
+}
+
+/* True: it is decided. False: it may still become possible. */
+static bool decide(struct speaker *s, const struct occurrence *o)
+{
+    int64_t at_ms = speaker_at_ms(s);
+    struct manifest m;
+    const char *why;
+    bool wait;
+
+    if (agenda_late(o, at_ms)) {
+        why = blocked(s, o);
+        refuse(s, o, why != NULL ? why : "late");
+        return true;
+    }
+    why = unready(s, o, &m, &wait);
+    if (why != NULL && wait)
+        make_way(s, o);
+    if (why != NULL)
+        why = unready(s, o, &m, &wait);
+    if (why == NULL) {
+        arm(s, o, &m);
+        return true;
+    }
+    if (wait || at_ms < o->due_at_ms)
+        return false;
+    refuse(s, o, why);
+    return true;
+}
+
+void turns_decide(struct speaker *s)
+{
+    struct occurrence due[AGENDA_DUE_MAX];
+    int64_t at_ms = speaker_at_ms(s), next_at_ms;
+    bool waiting = false;
+    size_t n;
+
+    s->agenda_us = INT64_MAX;
+    if (s->stopping)
+        return;
+    n = agenda_due(&s->programmes, &s->ledger, at_ms, s->conf.place_offset_ms,
+                   due, &next_at_ms);
+    /* Receipts are part of the decision: without room for them it waits. */
+    for (size_t i = 0; i < n; i++)
+        if (!receipts_room(&s->receipts) || !decide(s, &due[i]))
+            waiting = true;
+    if (n == AGENDA_DUE_MAX || waiting)
+        s->agenda_us = s->now.now_us + RETRY_US;
+    else if (next_at_ms != INT64_MAX)
+        s->agenda_us = walltime_now_us(&s->time, next_at_ms * 1000);
+}
+
+/* --- preparing ------------------------------------------------------------ */
+
+void turns_marked(struct speaker *s, int status)
+{
+    struct turn *t = &s->player.next;
+
+    if (!t->used)
+        return; /* It was dropped in the meantime. */
+    if (status == LOA_OK)
+        t->marked = true;
+    else
+        drop_next(s, "storage");
+}
+
+void turns_opened(struct speaker *s, int status)
+{
+    struct turn *t = &s->player.next;
+
+    if (status == LOA_OK)
+        t->ready = true;
+    else
+        drop_next(s, "storage");
+}
+
+/* --- periods -------------------------------------------------------------- */
+
+/* The last look before the first sample. NULL: let it sound. */
+static const char *may_not_begin(struct speaker *s)
+{
+    const struct occurrence *o = &s->player.next.occ;
+
+    if (!s->time.trusted)
+        return "no-time";
+    if (agenda_late(o, speaker_at_ms(s)))
+        return "late";
+    return still_wrong(s, o);
+}
+
+/* Time that has passed since its first sample, whatever the clock says now. */
+static bool expired(const struct turn *t)
+{
+    return t->begun &&
+           t->first_at_us / 1000 + player_ms(t->done_n) >= t->expires_at_ms;
+}
+
+void turns_period(struct speaker *s, const struct player_period *period)
+{
+    struct player *p = &s->player;
+    bool begins = player_begins(p, &s->time, period);
+    size_t offset = 0;
+
+    if (p->cur.used && expired(&p->cur))
+        cut_cur(s, "expired");
+    if (begins) {
+        const char *why = may_not_begin(s);
+
+        if (why != NULL) {
+            drop_next(s, why);
+            begins = false;
+        }
+    }
+    player_plan(p, &s->time, period, begins, &s->plan);
+    if (!s->plan.begins)
+        return;
+    for (size_t i = 0; s->plan.segments[i].voice != p->next.voice; i++)
+        offset += s->plan.segments[i].samples_n;
+    /* An output with a buffer is heard later than it is handed over; one
+     * without (a file, in step with time) is heard at once or, when this
+     * process was late, not before now. */
+    s->next_first_at_us = walltime_at_us(&s->time, period->now_us) +
+                          (int64_t)(offset * 1000000 / LOA_RATE_HZ);
+    if (period->next_us > period->now_us)
+        s->next_first_at_us += period->next_us - period->now_us;
+}
+
+static void count(struct speaker *s,
+                  struct turn *t,
+                  const uint64_t concealed_n[PLAYER_VOICES])
+{
+    for (size_t i = 0; i < s->plan.segments_n; i++)
+        if (s->plan.segments[i].voice == t->voice) {
+            t->done_n += s->plan.segments[i].samples_n;
+            s->played_n += s->plan.segments[i].samples_n;
+        }
+    t->concealed_n += concealed_n[t->voice];
+    s->concealed_n += concealed_n[t->voice];
+}
+
+static void begin(struct speaker *s, const uint64_t concealed_n[PLAYER_VOICES])
+{
+    struct player *p = &s->player;
+
+    p->cur = p->next;
+    p->next.used = false;
+    p->cur.begun = true;
+    p->cur.first_at_us = s->next_first_at_us;
+    walltime_raise(&s->time, p->cur.first_at_us / 1000);
+    count(s, &p->cur, concealed_n);
+    speaker_note(s, SPEAKER_INFO, "turn.begin",
+                 "start_at_ms=%" PRId64 " first_sample_us=%" PRId64
+                 " off_us=%" PRId64,
+                 p->cur.occ.start_at_ms, p->cur.first_at_us,
+                 p->cur.first_at_us - p->cur.occ.due_at_ms * 1000);
+    tell_turn(s, &p->cur, RECEIPT_STARTED, "");
+    if (p->cur.done_n == p->cur.samples_n)
+        close_turn(s, &p->cur, RECEIPT_FINISHED, "");
+}
+
+void turns_played(struct speaker *s, const uint64_t concealed_n[PLAYER_VOICES])
+{
+    struct player *p = &s->player;
+
+    if (p->cur.used && p->cur.begun)
+        count(s, &p->cur, concealed_n);
+    if (s->plan.finishes)
+        close_turn(s, &p->cur, RECEIPT_FINISHED, "");
+    else if (s->plan.preempts)
+        close_turn(s, &p->cur, RECEIPT_INTERRUPTED, "preempted");
+    if (s->plan.begins)
+        begin(s, concealed_n);
+    memset(&s->plan, 0, sizeof s->plan);
+}
