@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -132,14 +133,19 @@ class Client:
     """paho with waiting: every call returns the reason code it got."""
 
     def __init__(self, broker, who, client_id=None, user=None, password=None,
-                 protocol=mqtt.MQTTv5, will=None, keepalive=30):
+                 protocol=mqtt.MQTTv5, will=None, keepalive=30,
+                 clean_start=True, connect_properties=None):
+        """will: (topic, payload, qos, retain[, properties])."""
         self.broker, self.keepalive = broker, keepalive
+        self._connect_more = {} if protocol != mqtt.MQTTv5 else {
+            "clean_start": clean_start, "properties": connect_properties}
         self.client_id = who.principal if client_id is None else client_id
         self.code = None            # of the CONNACK
         self.closed_code = None     # of the DISCONNECT that the broker sent
         self.connected = False
         self.messages = queue.Queue()
         self._acks, self._subacks = {}, {}
+        self._thread, self._stop = None, False
         kwargs = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
         self.mqtt = mqtt.Client(self.client_id, protocol=protocol, **kwargs)
         self.v5 = protocol == mqtt.MQTTv5
@@ -148,11 +154,13 @@ class Client:
             who.password(broker.name, self.client_id or "x")
             if password is None else password)
         if will is not None:
-            self.mqtt.will_set(*will[:2], qos=will[2], retain=will[3])
+            self.mqtt.will_set(*will)
         self.mqtt.on_connect = self._on_connect
         self.mqtt.on_disconnect = self._on_disconnect
         self.mqtt.on_message = lambda c, u, m: self.messages.put(m)
         self.mqtt.on_subscribe = self._on_subscribe
+        self._handle_disconnect = self.mqtt._handle_disconnect
+        self.mqtt._handle_disconnect = self._on_disconnect_packet
         self._handle_puback = self.mqtt._handle_pubackcomp
         self.mqtt._handle_pubackcomp = self._on_puback
 
@@ -162,27 +170,50 @@ class Client:
 
     def _on_disconnect(self, _c, _u, code, _properties=None):
         self.connected = False
-        self.closed_code = getattr(code, "value", code)
+        if self.closed_code is None:    # paho says "lost" afterwards
+            self.closed_code = getattr(code, "value", code)
+
+    def _on_disconnect_packet(self):
+        # paho 1.6 overlooks the reason unless properties follow.
+        packet = bytes(self.mqtt._in_packet["packet"])
+        self.closed_code = packet[0] if packet else 0
+        return self._handle_disconnect()
 
     def _on_subscribe(self, _c, _u, mid, codes, _properties=None):
         self._subacks[mid] = [getattr(c, "value", c) for c in codes]
 
     def _on_puback(self, cmd):
-        # paho 1.6 does not show the reason of a PUBACK; it is byte 3.
+        # paho 1.6 does not show the reason of a PUBACK, byte 3, and does not
+        # survive those that it does not know.
         packet = bytes(self.mqtt._in_packet["packet"])
         mid = int.from_bytes(packet[:2], "big")
         self._acks[mid] = packet[2] if len(packet) > 2 else 0
+        self.mqtt._in_packet["packet"] = bytearray(packet[:2])
+        self.mqtt._in_packet["remaining_length"] = 2
         return self._handle_puback(cmd)
 
     def open(self):
         try:
-            self.mqtt.connect("127.0.0.1", self.broker.port, self.keepalive)
+            self.mqtt.connect("127.0.0.1", self.broker.port, self.keepalive,
+                              **self._connect_more)
         except ConnectionError:
             pass
-        self.mqtt.loop_start()
-        wait_until(lambda: self.code is not None, "CONNACK")
-        if self.code != 0:
-            self.mqtt.loop_stop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        wait_until(lambda: self.code is not None
+                   or not self._thread.is_alive(), "CONNACK")
+
+    def _run(self):
+        # Not paho's loop_start(): it would connect again by itself, with a
+        # password that is used up.
+        while not self._stop and self.mqtt.loop(0.05) == 0:
+            pass
+        self.connected = False
+
+    def _end(self):
+        self._stop = True
+        if self._thread is not None:
+            self._thread.join()
 
     def subscribe(self, topic, qos=1):
         """The code of the SUBACK: 0, 1 granted; 0x87 not authorized."""
@@ -203,8 +234,8 @@ class Client:
         info = self.mqtt.publish(topic, payload, qos, retain, p)
         if qos == 0:
             return None
-        wait_until(lambda: info.mid in self._acks or not self.connected,
-                   "PUBACK")
+        wait_until(lambda: info.mid in self._acks
+                   or not self._thread.is_alive(), "PUBACK")
         return self._acks.get(info.mid)
 
     def wait_message(self, topic=None, limit_s=LIMIT_S):
@@ -223,22 +254,19 @@ class Client:
         return got
 
     def wait_closed(self, limit_s=LIMIT_S):
-        wait_until(lambda: not self.connected, "disconnect", limit_s)
-        self.mqtt.loop_stop()
+        """The code of the broker's DISCONNECT; None: it just closed."""
+        wait_until(lambda: not self._thread.is_alive(), "disconnect", limit_s)
         return self.closed_code
 
     def kill(self):
         """End the TCP connection without a DISCONNECT: the will fires."""
-        sock = self.mqtt.socket()
-        self.mqtt.loop_stop()
+        self._end()
+        sock, self.mqtt._sock = self.mqtt.socket(), None
         if sock is not None:
             sock.close()
-        self.connected = False
 
     def close(self):
-        self.mqtt.loop_stop()
-        self.mqtt.disconnect()
-        self.mqtt.loop_misc()
-        sock = self.mqtt.socket()
-        if sock is not None:
-            sock.close()
+        self._end()
+        if self.mqtt.socket() is not None:
+            self.mqtt.disconnect()
+            self.mqtt.loop(0.05)

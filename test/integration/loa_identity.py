@@ -99,8 +99,8 @@ def type_name(type_):
 
 
 def _certificate(issuer, **fields):
-    body = pb.CertificateBody(version=1, algorithm=1, issuer=issuer.key,
-                              **fields).SerializeToString()
+    fields = {"version": 1, "algorithm": 1, "issuer": issuer.key, **fields}
+    body = pb.CertificateBody(**fields).SerializeToString()
     return pb.Certificate(
         body=body,
         signature=issuer.sign("certificate", body)).SerializeToString()
@@ -160,7 +160,10 @@ class Identity:
         child.depth = max_depth
         return child
 
-    def authority(self, principal, area, powers=ALL, max_depth=None, **more):
+    def authority(self, principal, area, powers=None, max_depth=None,
+                  **more):
+        """Who may issue: with the powers of its own issuer, if none given."""
+        powers = self.powers if powers is None else powers
         depth = max(self.depth - 1, 0) if max_depth is None else max_depth
         return self.issue(pb.ROLE_AUTHORITY, principal, area, powers=powers,
                           max_depth=depth, **more)
@@ -246,6 +249,30 @@ class Identity:
 
 def new_root(seed=None):
     return Identity(seed=seed)
+
+
+def load(path):
+    """The identity of a file that loactl or save() wrote."""
+    fields = {}
+    with open(path, encoding="utf-8") as f:
+        for line in list(f)[1:]:
+            name, _, value = line.strip().partition(" ")
+            raw = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+            fields.setdefault(name, []).append(raw)
+    who = Identity(root=fields.get("root", [None])[0],
+                   seed=fields["secret"][0])
+    who.certificates = fields.get("certificate", [])
+    if who.certificates:
+        who.body = pb.CertificateBody.FromString(
+            pb.Certificate.FromString(who.certificates[0]).body)
+        who.principal, who.area = who.body.principal, who.body.area
+        who.service_name, who.powers = who.body.service, who.body.powers
+        who.not_before_ms = who.body.not_before_ms
+        who.not_after_ms = who.body.not_after_ms
+        who.depth = who.body.max_depth
+    # Serials of one issuer rise, also over files.
+    who._serial = now_ms() * 1000
+    return who
 
 
 def new_enrolling(seed=None):

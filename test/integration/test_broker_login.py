@@ -1,0 +1,318 @@
+"""Who gets into a real broker, and with which MQTT 5 code others are sent
+away. 0x87 is "not authorized"."""
+import os
+import socket
+import subprocess
+import time
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from loa_broker import Broker, wait_until
+from loa_identity import (ALL, COMMAND, DRILL, base64url, new_enrolling,
+                          new_root, now_ms, pb)
+
+DENIED = 0x87
+YEAR_MS = 365 * 86400 * 1000
+
+
+class World:
+    def __init__(self):
+        self.root = new_root()
+        self.province = self.root.authority("province_08", "vn/08")
+        p = self.province
+        self.lan = p.staff("lan", "vn/08/070", powers=COMMAND)
+        self.minh = p.staff("minh", "vn/08/071", powers=COMMAND)
+        self.pole = p.device("pole_1", "vn/08/070/02215")
+        self.pole_2 = p.device("pole_2", "vn/08/070/02215")
+        self.scheduler = p.service("sched_08", "scheduler", "vn/08")
+
+
+@pytest.fixture(scope="module")
+def w():
+    world = World()
+    with Broker(world.root) as world.broker:
+        yield world
+
+
+def code(w, who, **more):
+    c = w.broker.connect(who, check=False, **more)
+    got = c.code
+    c.close()
+    return got
+
+
+def test_who_belongs_gets_in(w):
+    for who in w.lan, w.minh, w.pole, w.scheduler:
+        assert code(w, who) == 0
+        assert code(w, who, protocol=mqtt.MQTTv311) == 0
+
+
+def test_several_clients_of_one_person_but_not_of_one_device(w):
+    a = w.broker.connect(w.lan, "lan-console")
+    b = w.broker.connect(w.lan, "lan-loactl")
+    assert a.connected and b.connected
+    assert code(w, w.pole, client_id="pole_1-2") == DENIED
+
+
+@pytest.mark.parametrize("user,password", [
+    (None, None), ("lan", None), ("lan", ""), ("lan", "secret"),
+    ("lan", "AAAA"), ("", "AAAA"), ("admin", "admin")])
+def test_no_password_no_entry(w, user, password):
+    """Straight CONNECT packets, for what a client library would not send."""
+    assert raw_connect(w, "lan", user, password) == DENIED
+
+
+def raw_connect(w, client_id, user, password):
+    def text(s):
+        b = s.encode()
+        return len(b).to_bytes(2, "big") + b
+
+    flags = 2 | (128 if user is not None else 0) \
+        | (64 if password is not None else 0)
+    body = text("MQTT") + bytes([5, flags, 0, 30, 0]) + text(client_id)
+    for part in user, password:
+        if part is not None:
+            body += text(part)
+    length, n = b"", len(body)
+    while True:
+        length += bytes([n % 128 | (128 if n > 127 else 0)])
+        n //= 128
+        if not n:
+            break
+    with socket.create_connection(("127.0.0.1", w.broker.port), 5) as s:
+        s.sendall(b"\x10" + length + body)
+        answer = s.recv(64)
+    assert answer[0] == 0x20
+    return answer[3]
+
+
+def test_anonymous_of_mqtt_311_gets_the_old_code(w):
+    c = w.broker.connect(w.lan, check=False, protocol=mqtt.MQTTv311,
+                         password="x")
+    assert c.code == 5
+
+
+def test_empty_client_id(w):
+    # The broker itself refuses it; MQTT 5 "unspecified error" is its word.
+    assert raw_connect(w, "", "lan", w.lan.password(client_id="x")) == 0x80
+
+
+@pytest.mark.parametrize("client_id", [
+    "lan-#", "lan-+", "lan-a/b", "lan/x", "lan-", "lan-a-b", "lan-a b",
+    "lan-\u0111", "lanx", "LAN", "lan-" + "x" * 33, "pole_1", "#"])
+def test_client_ids_that_are_not_the_principals(w, client_id):
+    assert raw_connect(w, client_id, "lan",
+                       w.lan.password(client_id=client_id)) == DENIED
+
+
+@pytest.mark.parametrize("principal", ["a#b", "a+b", "a/b", "a b", "$SYS",
+                                       "enrol_00", "x" * 33, "đài"])
+def test_principals_with_foreign_letters(w, principal):
+    evil = w.province.staff(principal, "vn/08/070")
+    assert raw_connect(w, principal, principal,
+                       evil.password(client_id=principal)) == DENIED
+
+
+def test_login_means_this_broker_and_this_client(w):
+    assert code(w, w.lan, password=w.lan.password(broker="hanoi")) == DENIED
+    assert code(w, w.lan, client_id="lan-a",
+                password=w.lan.password(client_id="lan-b")) == DENIED
+    assert code(w, w.lan, password=w.minh.password(client_id="lan")) == DENIED
+    assert code(w, w.lan, user="minh") == DENIED
+
+
+def test_login_opens_once(w):
+    password = w.lan.password()
+    assert code(w, w.lan, password=password) == 0
+    assert code(w, w.lan, password=password) == DENIED
+
+
+def test_clock(w):
+    for off_s, want in (-119, 0), (119, 0), (-125, DENIED), (125, DENIED):
+        password = w.lan.password(issued_at_ms=now_ms() + off_s * 1000)
+        assert code(w, w.lan, password=password) == want, off_s
+
+
+def test_chains_that_do_not_hold(w):
+    root, p = w.root, w.province
+    now = now_ms()
+    narrow = p.authority("district", "vn/08/070", powers=COMMAND)
+    wrong = {
+        "authority": p,
+        "bridge": p.issue(pb.ROLE_BRIDGE, "bridge", "vn/08"),
+        "role 0": p.issue(0, "nobody", "vn/08"),
+        "another root": new_root().staff("lan", "vn/08/070"),
+        "outside the issuer's area": p.staff("lan", "vn/09"),
+        "more powers": narrow.staff("lan", "vn/08/070", powers=ALL),
+        "issuer may not": narrow.staff("lan", "vn/08/070"),
+        "ended": p.staff("lan", "vn/08/070", not_after_ms=now - 1),
+        "not begun": p.staff("lan", "vn/08/070",
+                             not_before_ms=now + 3600000),
+        "longer than its issuer": p.staff("lan", "vn/08/070",
+                                          not_after_ms=now + 9 * YEAR_MS),
+        "drill": root.staff("lan", "vn/08/070", powers=DRILL),
+        "area of enrolment": root.staff("lan", "enrol"),
+        "version": p.staff("lan", "vn/08/070", version=2),
+        "algorithm": p.staff("lan", "vn/08/070", algorithm=2),
+    }
+    for name, who in wrong.items():
+        assert code(w, who) == DENIED, name
+    long = root
+    for i in range(6):
+        long = long.authority(f"a{i}", "vn/08", max_depth=9 - i)
+    assert code(w, long.staff("lan", "vn/08")) == DENIED, "seven links"
+    spliced = p.staff("lan", "vn/08/070")
+    spliced.certificates = spliced.certificates[:1]
+    assert code(w, spliced) == DENIED, "a link is missing"
+
+
+def test_nobody_takes_anothers_place(w):
+    pole = w.broker.connect(w.pole)
+    for who in w.pole_2, w.lan, w.minh, w.scheduler, new_enrolling():
+        assert code(w, who, client_id="pole_1") == DENIED
+        assert code(w, who, client_id="pole_1", user="pole_1") == DENIED
+    # Nor does a captured login of its own from another day.
+    old = w.pole.password(issued_at_ms=now_ms() - 86400000)
+    assert code(w, w.pole, password=old) == DENIED
+    assert pole.connected
+    assert pole.publish("loa/1/up/health/vn/08/070/02215/@pole_1") == 0x10
+    # The device itself comes again, as after a broken link.
+    again = w.broker.connect(w.pole)
+    pole.wait_closed()
+    assert again.connected
+
+
+def test_device_without_a_clock_listens_and_asks_the_time(w):
+    pole = w.broker.connect(w.pole_2, password=w.pole_2.password(
+        issued_at_ms=1000))
+    assert pole.subscribe("loa/1/down/+/vn/08") == 1
+    assert pole.subscribe("loa/1/down/+/vn/08/070/02215/@pole_2") == 1
+    assert pole.publish("loa/1/rpc/scheduler/vn/08/070/02215/@pole_2",
+                        b"?") == 0x10
+    for topic in "up/state", "up/health", "up/want", "up/receipt":
+        assert pole.publish(
+            f"loa/1/{topic}/vn/08/070/02215/@pole_2") == DENIED
+    sched = w.broker.connect(w.scheduler)
+    sched.publish("loa/1/down/head/vn/08/070/02215/@pole_2", b"noon")
+    assert pole.wait_message().payload == b"noon"
+    # With the time it comes in properly, in place of itself.
+    proper = w.broker.connect(w.pole_2)
+    assert proper.publish("loa/1/up/health/vn/08/070/02215/@pole_2") == 0x10
+    pole.wait_closed()
+
+
+def test_enrolment_speaks_with_the_registry_alone(w):
+    registry = w.broker.connect(w.province.service("reg_08", "registry",
+                                                   "vn/08"))
+    assert registry.subscribe("loa/1/rpc/registry/enrol/#") == 1
+    new = new_enrolling()
+    c = w.broker.connect(new)
+    own = "enrol/@" + new.principal
+    assert c.subscribe(f"loa/1/rpc/reply/{own}") == 1
+    assert c.subscribe("loa/1/rpc/reply/enrol/#") == DENIED
+    assert c.subscribe("loa/1/down/+/vn") == DENIED
+    assert c.publish(f"loa/1/rpc/registry/{own}", b"me") == 0
+    assert c.publish(f"loa/1/rpc/scheduler/{own}", b"me") == DENIED
+    assert c.publish("loa/1/rpc/registry/enrol/@enrol_0", b"me") == DENIED
+    assert c.publish(f"loa/1/rpc/registry/{own}", b"", retain=True) == DENIED
+    assert registry.wait_message().payload == b"me"
+    assert registry.publish(f"loa/1/rpc/reply/{own}", b"you") == 0
+    assert c.wait_message().payload == b"you"
+    # The name is the key's.
+    other = new_enrolling()
+    other.principal = new.principal
+    assert code(w, other) == DENIED
+
+
+def test_log_says_why_and_not_too_often(w):
+    before = w.broker.log().count("event=login.")
+    end, attempts = time.monotonic() + 2.1, 0
+    while time.monotonic() < end:
+        raw_connect(w, "lan", "lan", "AAAA")
+        attempts += 1
+    lines = w.broker.log()
+    assert 10 <= lines.count("event=login.") - before <= 40 < attempts
+    assert "client=lan user=lan address=127.0.0.1 why=malformed" in lines
+    wait_until(lambda: "event=log.dropped lines_n=" in w.broker.log(),
+               "dropped lines are counted")
+    assert w.lan.password()[:40] not in lines
+
+
+def refusal(edit, root=None, files=()):
+    """What the broker says when it does not start."""
+    broker = Broker(root or new_root(), edit=edit)
+    try:
+        for name, data in files:
+            with open(os.path.join(broker.folder, name), "wb") as f:
+                f.write(data)
+        run = subprocess.run(["mosquitto", "-c", broker.conf], timeout=10,
+                             capture_output=True, text=True, check=False)
+        assert run.returncode != 0
+        lines = [line for line in run.stderr.splitlines()
+                 if "loa-auth:" in line]
+        assert len(lines) == 1, run.stderr
+        return lines[0]
+    finally:
+        broker.__exit__()
+
+
+@pytest.mark.parametrize("old,new,text", [
+    ("plugin_opt_root_file ", "plugin_opt_broker ", "not 1..32"),
+    ("plugin_opt_root_file ", "plugin_opt_root_file /nowhere",
+     "cannot read the root key"),
+    ("plugin_opt_root_file ", "plugin_opt_root AAAA\n#", "base64url of 32"),
+    ("plugin_opt_root_file ", "#", "is missing"),
+    ("plugin_opt_broker ", "plugin_opt_brokre ", "no option"),
+    ("plugin_opt_broker loa", "plugin_opt_login_window_s -3", "1..3600"),
+    ("plugin_opt_broker loa", "plugin_opt_root AQEBAQEBAQEBAQEBAQEBAQEBAQEBA"
+     "QEBAQEBAQEBAQE", "exclude each other"),
+    ("plugin_opt_state ", "plugin_opt_state /proc/self\n#", "cannot read"),
+    ("plugin_opt_state ", "plugin_opt_state /nowhere/trust\n#",
+     "cannot write /nowhere/trust.part: No such file"),
+])
+def test_bad_options_stop_the_broker_with_one_line(old, new, text):
+    assert text in refusal(lambda conf: conf.replace(old, new))
+
+
+def test_state_of_another_root_stops_the_broker():
+    root, other = new_root(), new_root()
+    listed = other.service("r", "registry", "vn", powers=ALL & ~DRILL)
+    text = refusal(None, root, [("trust.state", listed.trust_list(1))])
+    assert "move it away" in text
+    text = refusal(None, root, [("trust.state", b"")])
+    assert "malformed" in text
+    text = refusal(None, root, [("trust.state", b"x" * 70000)])
+    assert "malformed" in text
+
+
+def test_per_listener_settings_lets_nobody_in():
+    """This broker then never calls TICK: nobody could ever be cut off."""
+    root = new_root()
+    # There the plugin belongs to the listener.
+    def edit(conf):
+        lines = conf.replace("per_listener_settings false",
+                             "per_listener_settings true").splitlines()
+        plugin = [x for x in lines if x.startswith("plugin")]
+        rest = [x for x in lines if x not in plugin
+                and not x.startswith("allow_")]
+        return "\n".join(rest + plugin) + "\n"
+    with Broker(root, edit=edit) as broker:
+        c = broker.connect(root.authority("p", "vn").staff("lan", "vn"),
+                           check=False)
+        assert c.code == DENIED
+        assert "why=per_listener_settings" in broker.log()
+
+
+def test_nothing_but_the_one_listener(w):
+    opened = [line for line in w.broker.log().splitlines()
+              if "Opening" in line]
+    assert len(opened) == 1 and str(w.broker.port) in opened[0]
+
+
+def test_root_key_as_an_option():
+    root = new_root()
+    with Broker(root, edit=lambda conf: conf.replace(
+            "plugin_opt_root_file", f"plugin_opt_root {base64url(root.key)}"
+            "\n#")) as broker:
+        broker.connect(root.staff("lan", "vn"))

@@ -1,0 +1,178 @@
+/* people.h -- a root, a province, and who works there, for the tests of the
+ * plugin: keys from fixed seeds, logins, trust lists. */
+
+#ifndef LOA_TEST_PEOPLE_H
+#define LOA_TEST_PEOPLE_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "loa/v1/device.pb-c.h"
+#include "loa/v1/envelope.pb-c.h"
+#include "proto/envelope.h"
+#include "proto/identity.h"
+
+#define NOW INT64_C(1790000000000) /* Wall time of the tests. */
+#define HOUR INT64_C(3600000)
+#define YEAR (365 * 24 * HOUR)
+
+struct person {
+    struct loa_key key;
+    uint8_t store[LOA_CHAIN_MAX][LOA_CERTIFICATE_BYTES_MAX];
+    struct loa_bytes certificates[LOA_CHAIN_MAX];
+    size_t certificates_n;
+    struct loa_certificate leaf; /* As issued. */
+};
+
+__attribute__((unused)) static void person_root(struct person *p)
+{
+    static const uint8_t seed[32] = {1};
+
+    memset(p, 0, sizeof *p);
+    loa_key_from_seed(&p->key, seed);
+}
+
+/* p gets a key of its own (from `seed`) and the certificate *c by its issuer,
+ * with the issuer's chain behind it. Fields of *c that are 0 get defaults. */
+static void person_issue(struct person *p,
+                         const struct person *issuer,
+                         uint8_t seed,
+                         const struct loa_certificate *c)
+{
+    uint8_t bytes[32] = {seed, 0x10};
+    size_t len;
+    int rv;
+
+    memset(p, 0, sizeof *p);
+    loa_key_from_seed(&p->key, bytes);
+    p->leaf = *c;
+    memcpy(p->leaf.subject, p->key.public_key, LOA_KEY_BYTES);
+    if (p->leaf.serial == 0)
+        p->leaf.serial = seed;
+    if (p->leaf.not_before_ms == 0)
+        p->leaf.not_before_ms = NOW - YEAR / 2;
+    if (p->leaf.not_after_ms == 0)
+        p->leaf.not_after_ms = NOW + YEAR;
+    rv = loa_certificate_issue(&p->leaf, &issuer->key, p->store[0],
+                               sizeof p->store[0], &len);
+    assert(rv == LOA_OK);
+    p->certificates[0] = (struct loa_bytes){p->store[0], len};
+    for (size_t i = 0; i < issuer->certificates_n; i++)
+        p->certificates[i + 1] = issuer->certificates[i];
+    p->certificates_n = issuer->certificates_n + 1;
+}
+
+static const struct loa_certificate province_body = {
+    .principal = "province_08",
+    .role = LOA_ROLE_AUTHORITY,
+    .area = "vn/08",
+    .powers = LOA_POWERS_ALL & ~(uint32_t)LOA_POWER_DRILL,
+    .max_depth = 5,
+};
+
+__attribute__((unused)) static void person_make(struct person *p,
+                                                const struct person *issuer,
+                                                uint8_t seed,
+                                                enum loa_role role,
+                                                const char *principal,
+                                                const char *area,
+                                                const char *service,
+                                                uint32_t powers)
+{
+    struct loa_certificate c = {.role = role, .powers = powers};
+
+    strcpy(c.principal, principal);
+    strcpy(c.area, area);
+    strcpy(c.service, service);
+    person_issue(p, issuer, seed, &c);
+}
+
+/* How a login differs from the right one. NULL and 0: as it should be. */
+struct login_twist {
+    const char *broker, *client_id;
+    enum loa_type type;
+    int64_t off_ms; /* Issued so much later. */
+    const char *area;
+    bool no_certificates;
+    size_t flip_at; /* This byte of the envelope (from 1) is changed. */
+};
+
+static void person_login(const struct person *p,
+                         const struct login_twist *t,
+                         uint8_t id,
+                         char out[LOA_PASSWORD_CAP])
+{
+    Loa__V1__Login login = LOA__V1__LOGIN__INIT;
+    struct loa_signer by = {&p->key, p->certificates,
+                            t->no_certificates ? 0 : p->certificates_n};
+    struct loa_header h = {
+        .type = t->type == 0 ? LOA_TYPE_LOGIN : t->type,
+        .message_id = {id},
+        .issued_at_ms = NOW + t->off_ms,
+        .expires_at_ms = NOW + t->off_ms + LOA_LOGIN_MS,
+    };
+    uint8_t body[256], envelope[LOA_PASSWORD_CAP];
+    size_t len;
+    int rv;
+
+    login.broker = (char *)(uintptr_t)(t->broker ? t->broker : "loa");
+    login.client_id =
+        (char *)(uintptr_t)(t->client_id ? t->client_id : p->leaf.principal);
+    strcpy(h.area, t->area ? t->area : p->leaf.area);
+    h.body = (struct loa_bytes){body, loa__v1__login__pack(&login, body)};
+    rv = loa_envelope_seal(&h, &by, envelope, sizeof envelope, &len);
+    assert(rv == LOA_OK);
+    if (t->flip_at != 0)
+        envelope[(t->flip_at - 1) % len] ^= 1;
+    rv = loa_base64((struct loa_bytes){envelope, len}, out, LOA_PASSWORD_CAP);
+    assert(rv == LOA_OK);
+}
+
+/* A trust list by p that revokes one serial of the issuer (NULL: nothing). */
+__attribute__((unused)) static struct loa_bytes person_trust_list(
+    const struct person *p,
+    uint64_t number,
+    const struct person *issuer,
+    uint64_t serial,
+    uint8_t *out,
+    size_t cap)
+{
+    Loa__V1__TrustList list = LOA__V1__TRUST_LIST__INIT;
+    Loa__V1__Revocation entry = LOA__V1__REVOCATION__INIT, *entries = &entry;
+    struct loa_signer by = {&p->key, p->certificates, p->certificates_n};
+    struct loa_header h = {.type = LOA_TYPE_TRUST,
+                           .message_id = {(uint8_t)number},
+                           .issued_at_ms = NOW,
+                           .expires_at_ms = NOW + YEAR / 2};
+    uint8_t body[256], key[LOA_KEY_BYTES];
+    size_t len;
+    int rv;
+
+    list.number = number;
+    if (issuer != NULL) {
+        memcpy(key, issuer->key.public_key, sizeof key);
+        entry.issuer = (ProtobufCBinaryData){sizeof key, key};
+        entry.serials = &serial;
+        entry.n_serials = 1;
+        list.revocations = &entries;
+        list.n_revocations = 1;
+    }
+    strcpy(h.area, p->leaf.area);
+    h.body = (struct loa_bytes){body, loa__v1__trust_list__pack(&list, body)};
+    rv = loa_envelope_seal(&h, &by, out, cap, &len);
+    assert(rv == LOA_OK);
+    return (struct loa_bytes){out, len};
+}
+
+__attribute__((unused)) static struct loa_bytes state_bytes(
+    Loa__V1__Presence presence,
+    uint8_t out[256])
+{
+    Loa__V1__State s = LOA__V1__STATE__INIT;
+
+    s.presence = presence;
+    s.session = 7;
+    return (struct loa_bytes){out, loa__v1__state__pack(&s, out)};
+}
+
+#endif /* LOA_TEST_PEOPLE_H */
