@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/io/utf8.h"
+#include "proto/text.h"
 
 #define BLANKS " \t\r"
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-."
@@ -84,7 +84,8 @@ static void parse_line(char *s,
     const char *why;
 
     s[len] = '\0';
-    if (memchr(s, '\0', len) != NULL || !utf8_valid(s, len)) {
+    if (memchr(s, '\0', len) != NULL ||
+        !loa_utf8_valid((const uint8_t *)s, len)) {
         cb(line, NULL, NULL, "this is not UTF-8 text", data);
         return;
     }
@@ -207,7 +208,7 @@ static int read_text(const struct config_option *o, const char *text, char *why)
 {
     size_t len = strlen(text);
 
-    if (!utf8_valid(text, len)) {
+    if (!loa_utf8_valid((const uint8_t *)text, len)) {
         snprintf(why, CONFIG_WHY_LEN_MAX, "want UTF-8 text");
         return LOA_EINVAL;
     }

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/io/utf8.h"
+#include "proto/text.h"
 
 #define SPEC_LEN_MAX 32
 #define CUT "..."
@@ -112,7 +112,7 @@ static const char *convert(struct out *o, const char *f, struct args *a)
 static bool is_plain(const char *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_next(s + i, len - i);
+        size_t n = loa_utf8_next((const uint8_t *)s + i, len - i, NULL);
         unsigned char c = (unsigned char)s[i];
         if (n == 0 || c <= ' ' || c == 0x7f || c == '"' || c == '=')
             return false;
@@ -127,7 +127,7 @@ static void put_quoted(struct out *o, const char *s, size_t len)
 
     put(o, "\"", 1);
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_next(s + i, len - i);
+        size_t n = loa_utf8_next((const uint8_t *)s + i, len - i, NULL);
         unsigned char c = (unsigned char)s[i];
         if (n == 0 || c < ' ' || c == 0x7f) {
             if (c == '\n')

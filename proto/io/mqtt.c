@@ -98,9 +98,6 @@ static void conn_let_go(struct mqtt *m)
     }
 }
 
-/* --- what the library tells ------------------------------------------------
- */
-
 static bool all_granted(const struct mqtt *m)
 {
     for (size_t i = 0; i < m->filters_n; i++)
@@ -247,9 +244,6 @@ static void on_message(struct mosquitto *mosq,
     mqtt_msg_release(&msg);
 }
 
-/* --- one connection --------------------------------------------------------
- */
-
 static int set_login(struct mqtt *m, struct mosquitto *mosq)
 {
     char password[MQTT_PASSWORD_LEN_MAX];
@@ -344,9 +338,6 @@ static void conn_start(struct mqtt *m, const char *host)
         mark_lost(m, rc);
     watch(m);
 }
-
-/* --- between connections ---------------------------------------------------
- */
 
 static uint64_t random_below(uint64_t n)
 {
@@ -503,9 +494,6 @@ static void on_retry(uv_timer_t *timer)
         resolve(m);
 }
 
-/* --- the loop's callbacks --------------------------------------------------
- */
-
 static void read_dry(struct mqtt_conn *c)
 {
     for (int i = 0; i < READS_PER_TURN_MAX; i++) {
@@ -558,9 +546,6 @@ static void on_misc(uv_timer_t *timer)
     check_connected(m); /* A filter may have been dropped meanwhile. */
     watch(m);
 }
-
-/* --- the API ---------------------------------------------------------------
- */
 
 static int add_filter(struct mqtt *m, const char *filter, int qos, size_t *at)
 {

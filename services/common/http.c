@@ -59,9 +59,6 @@ static double open_fds(void)
     return n;
 }
 
-/* --- answers ---------------------------------------------------------------
- */
-
 static enum MHD_Result reply(struct MHD_Connection *conn,
                              unsigned status,
                              const char *type,
@@ -152,9 +149,6 @@ static enum MHD_Result on_request(void *data,
     return reply_text(conn, MHD_HTTP_NOT_FOUND,
                       "there is /metrics, /healthz and /readyz\n");
 }
-
-/* --- the loop --------------------------------------------------------------
- */
 
 static void on_timer(uv_timer_t *timer);
 

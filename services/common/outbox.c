@@ -59,9 +59,6 @@ static void mark_dirty(struct outbox *o, const char *topic)
         o->sweep_due = true;
 }
 
-/* --- publishing ------------------------------------------------------------
- */
-
 static void on_ack(void *data, int status, unsigned reason)
 {
     struct outbox_topic *t = data;
@@ -162,9 +159,6 @@ static void on_read(void *data, int status)
         pump(o);
 }
 
-/* --- what to do next -------------------------------------------------------
- */
-
 /* Ask for the dirty topics, as many as the window has room for. Each is read
  * anew, so the newest body goes out however often it was put. */
 static int read_dirty(struct outbox *o)
@@ -223,9 +217,6 @@ static void pump(struct outbox *o)
     if (rv != LOA_OK)
         retry_soon(o);
 }
-
-/* --- putting ---------------------------------------------------------------
- */
 
 static void on_committed(void *data, int status)
 {
@@ -287,9 +278,6 @@ int outbox_remove(struct outbox *o, const char *topic)
 {
     return outbox_put(o, topic, NULL, 0);
 }
-
-/* --- life ------------------------------------------------------------------
- */
 
 void outbox_connected(struct outbox *o)
 {

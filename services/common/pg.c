@@ -27,9 +27,6 @@ static const struct pg_stmt rollback = {"pg_rollback", "ROLLBACK", 0, PG_NONE,
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_wake(uv_timer_t *timer);
 
-/* --- the queue -------------------------------------------------------------
- */
-
 static struct pg_entry *entry_at(struct pg *pg, size_t i)
 {
     assert(i < pg->queue_n);
@@ -54,9 +51,6 @@ static struct pg_entry pop(struct pg *pg)
         pg->answered_n--;
     return entry;
 }
-
-/* --- losing it -------------------------------------------------------------
- */
 
 /* Noticed in the middle of somebody's call: told from the loop. */
 static int fail(struct pg *pg)
@@ -111,9 +105,6 @@ static int watch(struct pg *pg)
         return LOA_ESYS;
     return LOA_OK;
 }
-
-/* --- answers ---------------------------------------------------------------
- */
 
 static void copy_field(char *to, size_t cap, const PGresult *res, int field)
 {
@@ -277,9 +268,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         lost(pg);
 }
 
-/* --- batches ---------------------------------------------------------------
- */
-
 bool pg_has_room(const struct pg *pg, size_t stmts_n)
 {
     return pg->queue_n + stmts_n + RESERVE_N <= PG_QUEUE_MAX;
@@ -405,9 +393,6 @@ const char *pg_constraint(const struct pg *pg)
 {
     return pg->constraint;
 }
-
-/* --- before the loop runs, and after it ------------------------------------
- */
 
 static int pipeline(PGconn *conn, bool on)
 {

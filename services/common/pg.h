@@ -153,8 +153,7 @@ const char *pg_constraint(const struct pg *pg);
  * out. */
 void pg_close(struct pg *pg);
 
-/* --- parameters: storage is the caller's, and lent until pg_query() returns -
- */
+/* Parameters: storage is the caller's, and lent until pg_query() returns. */
 
 #define PG_NULL ((struct pg_value){NULL, 0, false})
 
@@ -169,10 +168,11 @@ struct pg_value pg_bool(bool value, uint8_t buf[1]);   /* $n::boolean */
 /* Unix ms as timestamptz ($n::timestamptz). */
 struct pg_value pg_time_ms(int64_t at_ms, uint8_t buf[8]);
 
-/* --- results: row and column must exist; format as the statement asked -------
- * All of them take text or binary results alike, except pg_get_bytes(). What is
- * NULL gives 0, "" or false: ask pg_is_null() where it matters. A number that
- * does not fit or does not parse is our bug and asserted: cast in SQL. */
+/* Results: row and column must exist; format as the statement asked. All of
+ * them take text or binary alike, except pg_get_bytes() and pg_get_time_ms().
+ * What is NULL gives 0, "" or false: ask pg_is_null() where it matters. A
+ * number that does not fit or does not parse is our bug and asserted: cast in
+ * SQL. */
 
 bool pg_is_null(const PGresult *res, int row, int col);
 /* 0-terminated, lives as long as res. *len may be NULL. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/io/utf8.h"
+#include "proto/text.h"
 
 #define MS_PER_DAY INT64_C(86400000)
 #define TIME_MS_MIN INT64_C(-62135596800000) /* 0001-01-01 */
@@ -80,7 +80,8 @@ int pg_copy_text(struct pg_copy_buf *b, const char *text, size_t len)
     size_t n;
     int rv;
 
-    if (!utf8_valid(text, len) || memchr(text, '\0', len) != NULL)
+    if (!loa_utf8_valid((const uint8_t *)text, len) ||
+        memchr(text, '\0', len) != NULL)
         return LOA_EINVAL;
     rv = column(b, 0);
     if (rv != LOA_OK)

@@ -74,9 +74,6 @@ static void on_signal(uv_signal_t *handle, int signum)
     service_stop(handle->data, EXIT_SUCCESS);
 }
 
-/* --- the broker ------------------------------------------------------------
- */
-
 static void on_connected(void *data)
 {
     struct service *s = data;
@@ -173,9 +170,6 @@ void service_connect(struct service *s)
         service_stop(s, EXIT_FAILURE);
 }
 
-/* --- /metrics, /readyz -----------------------------------------------------
- */
-
 static bool is_ready(void *data, const char **why)
 {
     struct service *s = data;
@@ -234,9 +228,6 @@ static int open_http(struct service *s)
     s->http_open = rv == LOA_OK;
     return rv;
 }
-
-/* --- start and stop --------------------------------------------------------
- */
 
 static int open_pg(struct service *s)
 {

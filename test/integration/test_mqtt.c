@@ -124,9 +124,6 @@ static int publish(struct client *c, const char *topic, int qos)
                         qos == 1 ? c : NULL);
 }
 
-/* --- messages
- * ------------------------------------------------------------------ */
-
 static void test_messages(const struct broker *b)
 {
     struct mqtt_msg all = {.topic = "t/a",
@@ -228,9 +225,6 @@ static void test_stalled(const struct broker *b)
     CHECK_INT("no loss", c.losses, 0);
     client_end(&c);
 }
-
-/* --- losses
- * -------------------------------------------------------------------- */
 
 static void test_exit(struct broker *b)
 {
@@ -357,9 +351,6 @@ static void test_closing(const struct broker *b)
     uv_run(&loop, UV_RUN_DEFAULT);
     CHECK_INT("closed in on_lost", c.losses, 1);
 }
-
-/* --- what a broker refuses
- * -------------------------------------------------------- */
 
 static void test_will(const struct broker *b)
 {

@@ -149,9 +149,6 @@ static int64_t count(void)
     return n;
 }
 
-/* --- transactions ------------------------------------------------------------
- */
-
 static void test_batches(void)
 {
     fresh();
@@ -247,9 +244,6 @@ static void test_full(void)
     CHECK_INT("rolled back", count(), 9);
 }
 
-/* --- values
- * ------------------------------------------------------------------- */
-
 static void on_types(void *data, int status, const PGresult *res)
 {
     size_t len;
@@ -341,9 +335,6 @@ static void test_big(void)
     free(big);
 }
 
-/* --- callbacks that act
- * -------------------------------------------------------- */
-
 static void on_done_next(void *data, int status)
 {
     int *left = data;
@@ -382,9 +373,6 @@ static void test_speed(void)
     printf("  %d transactions of one insert: %.2f s\n", N,
            (double)(uv_hrtime() - start) / 1e9);
 }
-
-/* --- losing it
- * ------------------------------------------------------------------ */
 
 static void open_pg(struct pg *p)
 {

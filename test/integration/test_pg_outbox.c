@@ -100,9 +100,6 @@ static bool settle(void)
     return outbox_settled(&outbox);
 }
 
-/* --- what the broker has
- * -------------------------------------------------------- */
-
 static struct {
     char body[TOPICS_N][32];
     int n, marks;
@@ -207,9 +204,6 @@ static void compare(const char *name, int rows, int tombstones)
     }
 }
 
-/* --- the outbox
- * ------------------------------------------------------------------ */
-
 static void put(int k, int version)
 {
     char topic[32], body[32];
@@ -305,9 +299,6 @@ static void test_broker_killed(void)
     CHECK_STR("put while it was away", retained.body[8], "26 of 8");
 }
 
-/* --- the writer is killed
- * --------------------------------------------------------- */
-
 /* A process that puts and removes for ever, as fast as it can. */
 static void write_for_ever(void)
 {
@@ -381,9 +372,6 @@ static void test_writer_killed(const char *self)
     }
 #endif
 }
-
-/* --- the inbox
- * --------------------------------------------------------------------- */
 
 static int finds, find_status;
 static char found[64];

@@ -6,9 +6,6 @@
 #include "check.h"
 #include "proto/io/config_parse.h"
 
-/* --- lines: shown as "line:name=value" or "line!why", parted by '|' ----------
- */
-
 static char seen[1024];
 
 static void on_line(unsigned line,
@@ -70,9 +67,6 @@ static void test_lines(void)
         CHECK_STR(line_rows[i].name, seen, line_rows[i].want);
     }
 }
-
-/* --- values ------------------------------------------------------------------
- */
 
 struct conf {
     const char *text, *any;
