@@ -157,11 +157,11 @@ static void run(struct http *h)
     MHD_UNSIGNED_LONG_LONG wait_ms = RUN_MS_MAX;
 
     MHD_run(h->daemon);
-    if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
-        uv_timer_start(&h->timer, on_timer,
-                       wait_ms < RUN_MS_MAX ? wait_ms : RUN_MS_MAX, 0);
-    else
-        uv_timer_stop(&h->timer);
+    if (MHD_get_timeout(h->daemon, &wait_ms) != MHD_YES || wait_ms > RUN_MS_MAX)
+        wait_ms = RUN_MS_MAX;
+    /* Also when it names no time: after its limit of connections it listens
+     * again only in the run that follows the last close. */
+    uv_timer_start(&h->timer, on_timer, wait_ms, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -204,7 +204,7 @@ static int listen_on(const struct http_conf *conf, int *fd, unsigned *port)
         return LOA_ESYS;
     setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(*fd, (struct sockaddr *)&addr, len) == 0 &&
-        listen(*fd, HTTP_CONNECTIONS_MAX) == 0 &&
+        listen(*fd, SOMAXCONN) == 0 &&
         getsockname(*fd, (struct sockaddr *)&addr, &len) == 0) {
         *port = ntohs(addr.sin_port);
         return LOA_OK;

@@ -215,7 +215,7 @@ static void write_identity(void)
 /* Send a request and read to the end of the answer; returns its status. */
 static int ask(unsigned port, const char *request)
 {
-    struct timeval limit = {5, 0};
+    struct timeval limit = {15, 0};
     int fd = broker_socket(port, connect), status = 0;
     size_t n = 0;
     ssize_t got = 0;
@@ -258,7 +258,7 @@ static void test_promtool(void)
 static void test_http(unsigned port)
 {
     char big[20000];
-    int idle[40];
+    int idle[HTTP_CONNECTIONS_MAX + 4];
 
     CHECK_INT("healthz", ask(port, GET("/healthz")), 200);
     CHECK_INT("readyz", ask(port, GET("/readyz")), 200);
@@ -290,9 +290,10 @@ static void test_http(unsigned port)
               strstr(text, "\nprocess_resident_memory_bytes ") != NULL, 1);
     test_promtool();
     /* Who connects and says nothing does not keep others out for good. */
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < HTTP_CONNECTIONS_MAX + 4; i++)
         idle[i] = broker_socket(port, connect);
-    for (int i = 0; i < 40; i++)
+    CHECK_INT("after their time limit", ask(port, GET("/healthz")), 200);
+    for (int i = 0; i < HTTP_CONNECTIONS_MAX + 4; i++)
         close(idle[i]);
     CHECK_INT("still there", ask(port, GET("/healthz")), 200);
 }
