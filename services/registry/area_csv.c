@@ -121,8 +121,12 @@ static void take_name(struct area_csv *c,
                       size_t len,
                       struct area_csv_row *row)
 {
+    char folded[NAME_FOLDED_CAP];
     int rv = name_compose(s, len, row->name, sizeof row->name);
 
+    /* Who makes a state of the name relies on its folding. */
+    if (rv == LOA_OK)
+        rv = name_fold(row->name, strlen(row->name), folded, sizeof folded);
     if (rv == LOA_ENOSPC)
         refuse_line(c->why, REFUSAL_INVALID, c->row_line,
                     "Dòng %u: tên dài hơn %d byte.",

@@ -87,8 +87,9 @@ int name_compose(const char *s, size_t len, char *out, size_t cap)
 
 int name_fold(const char *s, size_t len, char *out, size_t cap)
 {
+    /* Composed again, so that what is no diacritic (Hangul) stays short. */
     return rewrite(s, len,
-                   UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD |
+                   UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD |
                        UTF8PROC_STRIPMARK,
                    out, cap);
 }
