@@ -1,0 +1,43 @@
+/* revoked.h -- what the next revocation list says.
+ *
+ * A revocation is of one certificate, by issuer and serial. It leaves the list
+ * when the certificate has expired: then nobody believes it anyway. The list
+ * must fit into what every verifier holds (proto/trust.h) and into one
+ * envelope. Pure. */
+
+#ifndef LOA_REGISTRY_REVOKED_H
+#define LOA_REGISTRY_REVOKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/trust.h"
+
+#define REVOKED_MAX LOA_REVOKED_SERIALS_MAX
+#define REVOKED_BYTES_MAX 52000 /* Of the encoded list, without its chain. */
+
+struct revoked_entry {
+    uint8_t issuer[LOA_KEY_BYTES];
+    uint64_t serial;
+    int64_t not_after_ms;
+};
+
+struct revoked {
+    size_t entries_n;
+    struct revoked_entry entries[REVOKED_MAX]; /* By issuer, then serial. */
+};
+
+/* Put a certificate on the list; that it is there already is no error.
+ * LOA_EBUSY: the list is full. */
+LOA_MUST_CHECK int revoked_add(struct revoked *r,
+                               const struct revoked_entry *e);
+
+bool revoked_has(const struct revoked *r,
+                 const uint8_t issuer[LOA_KEY_BYTES],
+                 uint64_t serial);
+
+/* Forget what has expired so long ago that no clock can doubt it. */
+void revoked_prune(struct revoked *r, int64_t now_ms);
+
+#endif /* LOA_REGISTRY_REVOKED_H */
