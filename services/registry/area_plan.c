@@ -379,7 +379,7 @@ static int add_step(const struct planning *g, const struct area_draft *d)
 
     if (rv != LOA_OK)
         return rv;
-    if (p->steps_n == AREA_CSV_ROWS_MAX ||
+    if (p->steps_n == AREA_CSV_ROWS_MAX || p->text_len > AREA_PLAN_TEXT_MAX ||
         g->a->states_n + p->steps_n == AREA_STATES_MAX ||
         g->a->areas_n + p->added_n == AREAS_MAX)
         return refuse(g->why, REFUSAL_TOO_LARGE,
@@ -402,6 +402,8 @@ static int add_step(const struct planning *g, const struct area_draft *d)
     snprintf(step->state.parent, sizeof step->state.parent, "%s",
              parent_id(p, d));
     snprintf(step->state.name, sizeof step->state.name, "%s", d->name);
+    p->text_len += 3 * AREA_ID_CAP + strlen(d->name) + strlen(d->path) +
+                   2 * strlen(d->name) + 8;
     rv = name_fold(d->name, strlen(d->name), step->state.folded,
                    sizeof step->state.folded);
     assert(rv == LOA_OK); /* area_csv has tried. */
@@ -443,7 +445,7 @@ int area_plan(struct area_plan *p,
     int rv = LOA_OK;
 
     p->steps_n = p->added_n = p->changed_n = 0;
-    p->closed_n = p->moved_n = p->unchanged_n = 0;
+    p->closed_n = p->moved_n = p->unchanged_n = p->text_len = 0;
     memset(p->by_code, 0, sizeof p->by_code);
     memset(p->by_new_id, 0, sizeof p->by_new_id);
     draft_tree(&g);

@@ -12,6 +12,10 @@
 #include "registry/areas.h"
 #include "registry/refusal.h"
 
+#define AREA_PLAN_TEXT_MAX                            \
+    (20 << 20) /* All steps' texts, for the database. \
+                */
+
 enum area_step_what {
     AREA_STEP_ADD,    /* A new area with a new id. */
     AREA_STEP_CHANGE, /* The next state of an area that is there. */
@@ -37,6 +41,7 @@ struct area_plan {
     size_t steps_n, added_n, changed_n, closed_n, moved_n, unchanged_n;
     int64_t valid_from_ms;
     uint64_t version; /* Of the tree when the plan is done. */
+    size_t text_len;  /* At most so many bytes have the steps' texts. */
     struct area_step steps[AREA_CSV_ROWS_MAX];
     /* Private: areas of the tree first, then the new ones. */
     struct area_draft {

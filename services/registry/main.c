@@ -1,0 +1,310 @@
+/* loa-registry -- areas, devices, principals and revocations.
+ *
+ * This file only wires: what comes in becomes an event for the core, and
+ * jobs_feed() carries out what the core decides. */
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/io/clock.h"
+#include "proto/io/log.h"
+#include "registry/alarm.h"
+#include "registry/config.h"
+#include "registry/io_jobs.h"
+#include "registry/io_pg.h"
+#include "registry/wire.h"
+
+#define TICK_MS 600000 /* Of the list's age and of certificates' ends. */
+#define MEMORY_BYTES (5u * LOA_ENVELOPE_BYTES_MAX)
+
+enum {
+    M_AREAS,
+    M_VERSION,
+    M_DEVICES,
+    M_PRINCIPALS,
+    M_REVOKED,
+    M_ENROLLED,
+    M_GUESSED,
+    M_DROPPED,
+    M_OWN_DAYS,
+    M_PRINCIPAL_DAYS,
+    M_DEVICE_DAYS,
+    M_N
+};
+
+#define DAYS "loa_registry_certificate_days"
+#define DAYS_HELP "Days until the first certificate ends, -1: one has ended"
+
+static struct app {
+    struct service service;
+    struct config conf;
+    struct registry registry;
+    struct jobs jobs;
+    struct alarms alarms;
+    struct loa_arena arena;
+    uint8_t *memory;
+    uv_timer_t tick;
+    bool tick_open;
+    struct metric metrics[M_N];
+} app;
+
+static const struct metric metrics[M_N] = {
+    [M_AREAS] =
+        METRIC_GAUGE_INIT("loa_registry_areas", "Areas, closed ones too", NULL),
+    [M_VERSION] = METRIC_GAUGE_INIT("loa_registry_areas_version",
+                                    "Version of the area tree",
+                                    NULL),
+    [M_DEVICES] = METRIC_GAUGE_INIT("loa_registry_devices",
+                                    "Devices, enrolled or waiting",
+                                    NULL),
+    [M_PRINCIPALS] = METRIC_GAUGE_INIT("loa_registry_principals",
+                                       "Certificates made known",
+                                       NULL),
+    [M_REVOKED] = METRIC_GAUGE_INIT("loa_registry_revocations",
+                                    "Certificates on the revocation list",
+                                    NULL),
+    [M_ENROLLED] = METRIC_COUNTER_INIT("loa_registry_enrolled_total",
+                                       "Device certificates issued",
+                                       NULL),
+    [M_GUESSED] = METRIC_COUNTER_INIT("loa_registry_wrong_codes_total",
+                                      "Enrolments with a wrong code",
+                                      NULL),
+    [M_DROPPED] = METRIC_COUNTER_INIT("loa_registry_dropped_codes_total",
+                                      "Wrong codes that were not answered",
+                                      NULL),
+    [M_OWN_DAYS] = METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"registry\""),
+    [M_PRINCIPAL_DAYS] =
+        METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"principal\""),
+    [M_DEVICE_DAYS] = METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"device\""),
+};
+
+static void collect(void *data)
+{
+    const struct registry *r = &app.registry;
+    const double values[M_N] = {
+        [M_AREAS] = (double)r->areas.areas_n,
+        [M_VERSION] = (double)r->areas.version,
+        [M_DEVICES] = (double)r->devices.devices_n,
+        [M_PRINCIPALS] = (double)r->principals.principals_n,
+        [M_REVOKED] = (double)r->revoked.entries_n,
+        [M_ENROLLED] = (double)r->enrolled_n,
+        [M_GUESSED] = (double)r->guessed_n,
+        [M_DROPPED] = (double)r->dropped_n,
+        [M_OWN_DAYS] = app.alarms.own_days,
+        [M_PRINCIPAL_DAYS] = app.alarms.principal_days,
+        [M_DEVICE_DAYS] = app.alarms.device_days,
+    };
+
+    (void)data;
+    for (size_t i = 0; i < M_N; i++)
+        metric_set(&app.metrics[i], values[i]);
+}
+
+/* --- requests ------------------------------------------------------------- */
+
+static void on_request(void *data, struct rpc_call *call, struct loa_bytes body)
+{
+    struct registry_request q;
+    struct registry_event ev = {.type = REGISTRY_REQUEST,
+                                .now_ms = clock_wall_ms(),
+                                .who = &call->who,
+                                .message_id = call->message_id,
+                                .request = &q};
+    struct refusal why;
+
+    (void)data;
+    loa_arena_reset(&app.arena);
+    if (wire_request(&app.arena, body, &q, &why) == LOA_OK)
+        jobs_feed(&app.jobs, &ev, call, NULL);
+    else
+        rpc_refuse(call, (Loa__V1__Status__Code)why.code, why.vi, why.en);
+}
+
+/* The envelope of a device that has no certificate: signed by the key that it
+ * asks to have certified, on the topic that is that key's. */
+static int read_enrol(const struct mqtt_msg *m,
+                      const struct loa_topic *t,
+                      struct registry_enrol *e,
+                      struct enrol_lane *lane)
+{
+    struct loa_bytes p = {m->payload, m->len};
+    char name[LOA_PRINCIPAL_CAP] = LOA_ENROL_PREFIX;
+    struct loa_envelope envelope;
+
+    loa_arena_reset(&app.arena);
+    if (loa_envelope_parse(&app.arena, p, &envelope) != LOA_OK ||
+        envelope.header.type != LOA_TYPE_ENROL ||
+        wire_enrol(&app.arena, envelope.header.body, e) != LOA_OK ||
+        m->correlation_len > 64)
+        return LOA_EINVAL;
+    loa_hex(e->key, 12, name + strlen(name));
+    if (strcmp(name, t->principal) != 0 ||
+        loa_topic_build(lane->topic, sizeof lane->topic, LOA_PLANE_RPC, "reply",
+                        LOA_ENROL_AREA, name) != LOA_OK)
+        return LOA_EINVAL;
+    e->signed_by_key =
+        memcmp(envelope.signatures[0].key, e->key, LOA_KEY_BYTES) == 0 &&
+        loa_envelope_self_signed(&envelope);
+    memcpy(lane->message_id, envelope.header.message_id, LOA_ID_BYTES);
+    lane->correlation = m->correlation;
+    lane->correlation_len = m->correlation_len;
+    return LOA_OK;
+}
+
+static bool intercept(void *data, const struct mqtt_msg *m)
+{
+    struct registry_enrol enrol;
+    struct registry_event ev = {
+        .type = REGISTRY_ENROL, .now_ms = clock_wall_ms(), .enrol = &enrol};
+    struct enrol_lane lane;
+    struct loa_topic t;
+
+    (void)data;
+    if (loa_topic_parse(m->topic, &t) != LOA_OK || t.plane != LOA_PLANE_RPC ||
+        strcmp(t.kind, "registry") != 0 || strcmp(t.area, LOA_ENROL_AREA) != 0)
+        return false;
+    if (read_enrol(m, &t, &enrol, &lane) == LOA_OK)
+        jobs_feed(&app.jobs, &ev, NULL, &lane);
+    else
+        log_info("registry.enrol", "topic=%s text=malformed", m->topic);
+    return true;
+}
+
+/* --- time and lists ------------------------------------------------------- */
+
+static void on_trust_changed(void *data)
+{
+    struct registry_event ev = {.type = REGISTRY_LIST,
+                                .now_ms = clock_wall_ms(),
+                                .list = &app.service.trust.trust.revoked};
+
+    (void)data;
+    jobs_feed(&app.jobs, &ev, NULL, NULL);
+}
+
+static void look_at_certificates(int64_t now_ms)
+{
+    alarms_look(&app.registry, now_ms, &app.alarms);
+    for (size_t i = 0; i < app.alarms.due_n; i++) {
+        const struct alarm *a = &app.alarms.due[i];
+        log_warn("certificate.ends", "kind=%s id=%s area=%s days=%d", a->kind,
+                 a->id, a->area, a->days);
+    }
+    if (app.alarms.more_n > 0)
+        log_warn("certificate.ends", "more=%zu", app.alarms.more_n);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct registry_event ev = {.type = REGISTRY_TICK,
+                                .now_ms = clock_wall_ms()};
+
+    (void)timer;
+    jobs_feed(&app.jobs, &ev, NULL, NULL);
+    look_at_certificates(ev.now_ms);
+}
+
+/* What was committed before a crash and not yet believed by ourselves. */
+static int believe_stored_list(void)
+{
+    static const struct pg_stmt stmt = {
+        "list_load", "SELECT body FROM outbox WHERE topic = $1::text", 1,
+        PG_MAYBE, true};
+    char topic[LOA_TOPIC_CAP];
+    struct mqtt_msg m = {.topic = topic};
+    struct pg_value v = pg_text(topic);
+    PGresult *res;
+    int rv = pg_prepare(&app.service.pg, &stmt, 1);
+
+    jobs_list_topic(&app.jobs, topic);
+    if (rv == LOA_OK)
+        rv = pg_query_now(&app.service.pg, &stmt, &v, &res);
+    if (rv != LOA_OK)
+        return rv;
+    if (PQntuples(res) == 1) {
+        m.payload = pg_get_bytes(res, 0, 0, &m.len);
+        trustlist_message(&app.service.trust, &m);
+    }
+    PQclear(res);
+    return LOA_OK;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+static int start(void *data)
+{
+    struct registry_conf conf = {
+        .identity = &app.service.identity,
+        .trust = &app.service.trust.trust,
+        .device_cert_ms = (int64_t)app.conf.device_cert_days * 86400000};
+    struct refusal why;
+    int rv;
+
+    (void)data;
+    jobs_init(&app.jobs, &app.service, &app.registry);
+    if (registry_init(&app.registry, &conf, &why) != LOA_OK) {
+        log_error("registry.identity", "file=%s text=%s",
+                  app.conf.service.identity_path, why.en);
+        return LOA_EACCES;
+    }
+    app.memory = malloc(MEMORY_BYTES);
+    if (app.memory == NULL)
+        return LOA_ENOMEM;
+    loa_arena_init(&app.arena, app.memory, MEMORY_BYTES);
+    memcpy(app.metrics, metrics, sizeof metrics);
+    rv = metrics_register(&app.service.metrics, app.metrics, M_N);
+    if (rv == LOA_OK)
+        rv = io_pg_load(&app.service.pg, &app.registry);
+    if (rv == LOA_OK)
+        rv = believe_stored_list();
+    if (rv != LOA_OK)
+        return rv;
+    uv_timer_init(&app.service.loop, &app.tick);
+    app.tick_open = true;
+    uv_timer_start(&app.tick, on_tick, TICK_MS, TICK_MS);
+    on_trust_changed(NULL); /* The one that was stored. */
+    on_tick(&app.tick);
+    return LOA_OK;
+}
+
+static void stop(void *data)
+{
+    (void)data;
+    jobs_close(&app.jobs);
+    free(app.memory);
+    app.memory = NULL;
+    if (app.tick_open)
+        uv_close((uv_handle_t *)&app.tick, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct mqtt_filter filters[] = {
+        {"loa/1/rpc/registry/" LOA_ENROL_AREA "/#", 1}};
+    const struct service_conf conf = {
+        .name = "registry",
+        .settings = &app.conf.service,
+        .schema = "registry",
+        .stmts = io_pg_stmts,
+        .stmts_n = io_pg_stmts_n,
+        .outbox = true,
+        .inbox = true,
+        .filters = filters,
+        .filters_n = 1,
+        .on_request = on_request,
+        .request_type = LOA_TYPE_REGISTRY_REQUEST,
+        .answer_type = LOA_TYPE_REGISTRY_ANSWER,
+        .trust_changed = on_trust_changed,
+        .intercept = intercept,
+        .start = start,
+        .collect = collect,
+        .stop = stop,
+    };
+    int exit_code;
+
+    if (!config_load(&config_registry, argc, argv, &app.conf, &exit_code))
+        return exit_code;
+    return service_run(&app.service, &conf);
+}

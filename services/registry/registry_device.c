@@ -1,0 +1,491 @@
+/* registry_device.c -- one-time codes, enrolment, devices found. */
+
+#include <string.h>
+
+#include "proto/text.h"
+#include "proto/trust.h"
+#include "registry/registry.h"
+
+/* --- codes ---------------------------------------------------------------- */
+
+/* A code is made from the secret, the request that asks for it and the device:
+ * the same request gives the same code, and no table holds it. */
+static void make_code(const struct registry *r,
+                      const uint8_t message_id[LOA_ID_BYTES],
+                      const char *device,
+                      char code[LOA_CODE_CAP])
+{
+    uint8_t text[LOA_HASH_BYTES + LOA_ID_BYTES + LOA_PRINCIPAL_CAP] = {0};
+    uint8_t hash[LOA_HASH_BYTES];
+
+    memcpy(text, r->secret, LOA_HASH_BYTES);
+    memcpy(text + LOA_HASH_BYTES, message_id, LOA_ID_BYTES);
+    memcpy(text + LOA_HASH_BYTES + LOA_ID_BYTES, device, strlen(device));
+    loa_hash((struct loa_bytes){text, sizeof text}, hash);
+    loa_enrol_code(hash, code);
+}
+
+/* A name for a device that was given none: "loa_" and 12 of the characters of a
+ * code, without its dashes. */
+static void make_id(const struct registry *r,
+                    const uint8_t message_id[LOA_ID_BYTES],
+                    char id[LOA_PRINCIPAL_CAP])
+{
+    char code[LOA_CODE_CAP];
+    size_t at = 4;
+
+    make_code(r, message_id, "", code);
+    memcpy(id, "loa_", 4);
+    for (const char *c = code; *c != '\0' && at < 16; c++)
+        if (*c != '-')
+            id[at++] = *c >= 'A' ? (char)(*c - 'A' + 'a') : *c;
+    id[at] = '\0';
+}
+
+static bool code_remembered(const struct registry *r,
+                            const uint8_t message_id[LOA_ID_BYTES])
+{
+    for (size_t i = 0; i < r->codes_n; i++)
+        if (memcmp(r->codes[i].message_id, message_id, LOA_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* Is the area one where a device can hang, and may this asker say so? */
+static int judge_area(const struct registry *r,
+                      const struct registry_event *ev,
+                      const char *area,
+                      struct refusal *why)
+{
+    if (!loa_area_valid(area) || areas_at(&r->areas, area, ev->now_ms) == NULL)
+        return refuse(why, REFUSAL_NOT_FOUND, "Không có khu vực \"%.*s\".",
+                      "There is no area \"%.*s\".", LOA_AREA_CAP, area);
+    if (!registry_may(ev, LOA_POWER_CONFIG, area))
+        return refuse(why, REFUSAL_NOT_ALLOWED,
+                      "Tạo mã thiết bị cần quyền config trên khu vực %s.",
+                      "Making a device code needs the power config over %s.",
+                      area);
+    if (!loa_area_within(area, r->conf.identity->leaf.area))
+        return refuse(why, REFUSAL_NOT_ALLOWED,
+                      "Sổ đăng ký này chỉ cấp chứng thư trong khu vực %s.",
+                      "This registry issues certificates inside %s only.",
+                      r->conf.identity->leaf.area);
+    return LOA_OK;
+}
+
+/* The wished name, serial and id, into *new. */
+static int judge_texts(const struct registry *r,
+                       const struct registry_event *ev,
+                       struct device *new,
+                       struct refusal *why)
+{
+    const struct registry_request *q = ev->request;
+
+    if (!loa_line_valid(q->code.serial, LOA_ENROL_SERIAL_MAX) ||
+        name_compose(q->code.name, strlen(q->code.name), new->name,
+                     sizeof new->name) != LOA_OK)
+        return refuse(why, REFUSAL_INVALID,
+                      "Số sê-ri (tối đa %d byte) và tên (tối đa %d byte) phải "
+                      "là một dòng UTF-8.",
+                      "Serial (at most %d bytes) and name (at most %d bytes) "
+                      "must be one line of UTF-8.",
+                      LOA_ENROL_SERIAL_MAX, NAME_CAP - 1);
+    memcpy(new->serial, q->code.serial, strlen(q->code.serial) + 1);
+    if (q->code.id[0] == '\0') {
+        make_id(r, ev->message_id, new->id);
+        return LOA_OK;
+    }
+    if (!loa_principal_valid(q->code.id) ||
+        strncmp(q->code.id, LOA_ENROL_PREFIX, strlen(LOA_ENROL_PREFIX)) == 0)
+        return refuse(
+            why, REFUSAL_INVALID,
+            "Tên thiết bị \"%.32s\" phải gồm 1 đến 32 ký tự A-Z, a-z, "
+            "0-9 hoặc _, và không bắt đầu bằng %s.",
+            "Device id \"%.32s\" must be 1 to 32 characters of A-Z, "
+            "a-z, 0-9 and _, and not begin with %s.",
+            loa_line_valid(q->code.id, 32) ? q->code.id : "?",
+            LOA_ENROL_PREFIX);
+    memcpy(new->id, q->code.id, strlen(q->code.id) + 1);
+    if (principals_newest(&r->principals, new->id) != NULL)
+        return refuse(
+            why, REFUSAL_EXISTS, "%s đã là tên của một người hoặc dịch vụ.",
+            "%s is the name of a person or a service already.", new->id);
+    return LOA_OK;
+}
+
+/* May the device that is there have a new code? */
+static int judge_device(const struct registry_event *ev,
+                        const struct device *d,
+                        struct refusal *why)
+{
+    const char *area = ev->request->code.area;
+    bool holds =
+        d->enrolled_at_ms != 0 && !d->revoked && d->not_after_ms > ev->now_ms;
+
+    if (!registry_may(ev, LOA_POWER_CONFIG, d->area))
+        return refuse(why, REFUSAL_NOT_ALLOWED,
+                      "%s thuộc một khu vực ngoài quyền của bạn.",
+                      "%s belongs to an area that is not yours.", d->id);
+    if (holds && d->not_after_ms - ev->now_ms > REGISTRY_RENEW_MS)
+        return refuse(why, REFUSAL_EXISTS,
+                      "%s đã ghi danh; hãy thu hồi trước khi tạo mã mới.",
+                      "%s is enrolled; revoke it before you make a new code.",
+                      d->id);
+    if (holds && strcmp(d->area, area) != 0)
+        return refuse(why, REFUSAL_CONFLICT,
+                      "%s đang ở khu vực %s; chứng thư mới phải cùng khu vực.",
+                      "%s hangs in %s; its new certificate must be for there.",
+                      d->id, d->area);
+    return LOA_OK;
+}
+
+/* A request that was done before, and another came after it; or a device that
+ * may not have a new code. d is NULL if it is a new device. */
+static int judge_again(const struct registry *r,
+                       const struct registry_event *ev,
+                       const struct device *d,
+                       struct refusal *why)
+{
+    if (code_remembered(r, ev->message_id))
+        return refuse(why, REFUSAL_CONFLICT,
+                      "Mã này đã được thay bằng mã mới hơn; hãy tạo mã khác.",
+                      "A newer code has taken this one's place; make another "
+                      "one.");
+    return d != NULL ? judge_device(ev, d, why) : LOA_OK;
+}
+
+static int judge_request(const struct registry *r,
+                         const struct registry_event *ev,
+                         uint32_t valid_s,
+                         struct device *new,
+                         struct refusal *why)
+{
+    if (valid_s < REGISTRY_CODE_S_MIN || valid_s > REGISTRY_CODE_S_MAX)
+        return refuse(why, REFUSAL_INVALID, "Mã có hiệu lực từ %d đến %d giây.",
+                      "A code is valid for %d to %d seconds.",
+                      REGISTRY_CODE_S_MIN, REGISTRY_CODE_S_MAX);
+    if (judge_area(r, ev, ev->request->code.area, why) != LOA_OK)
+        return LOA_EINVAL;
+    return judge_texts(r, ev, new, why);
+}
+
+static void answer_code(struct registry *r,
+                        const struct registry_event *ev,
+                        const struct device *d,
+                        struct registry_update *up)
+{
+    make_code(r, ev->message_id, d->id, up->answer.code);
+    up->answer.device = d;
+    up->flags |= REGISTRY_SECRET;
+}
+
+/* What the device will be, with its new code. */
+static void renew(const struct registry_event *ev,
+                  const struct device *old,
+                  uint32_t valid_s,
+                  struct device *new)
+{
+    const struct device asked = *new;
+
+    if (old != NULL)
+        *new = *old;
+    if (asked.serial[0] != '\0')
+        memcpy(new->serial, asked.serial, sizeof new->serial);
+    if (asked.name[0] != '\0')
+        memcpy(new->name, asked.name, sizeof new->name);
+    memcpy(new->area, ev->request->code.area,
+           strlen(ev->request->code.area) + 1);
+    memcpy(new->code_request, ev->message_id, LOA_ID_BYTES);
+    new->code_expires_at_ms = ev->now_ms + (int64_t)valid_s * 1000;
+    new->code_used = false;
+}
+
+void registry_device_code(struct registry *r,
+                          const struct registry_event *ev,
+                          struct registry_update *up)
+{
+    struct refusal *why = &up->answer.status;
+    uint32_t valid_s = ev->request->code.valid_s;
+    struct device new = {0}, *d;
+
+    if (valid_s == 0)
+        valid_s = REGISTRY_CODE_S_DEFAULT;
+    if (judge_request(r, ev, valid_s, &new, why) != LOA_OK)
+        return;
+    d = devices_find(&r->devices, new.id);
+    if (d != NULL &&
+        memcmp(d->code_request, ev->message_id, LOA_ID_BYTES) == 0) {
+        answer_code(r, ev, d, up); /* Repeated: the same again. */
+        return;
+    }
+    if (judge_again(r, ev, d, why) != LOA_OK)
+        return;
+    renew(ev, d, valid_s, &new);
+    d = devices_put(&r->devices, &new);
+    if (d == NULL) {
+        refuse(why, REFUSAL_TOO_LARGE, "Sổ đăng ký đã đầy: %d thiết bị.",
+               "The registry is full: %d devices.", DEVICES_MAX);
+        return;
+    }
+    registry_remember_code(r, ev->message_id);
+    up->device = d;
+    up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_DEVICE | REGISTRY_SAVE_CODE;
+    answer_code(r, ev, d, up);
+}
+
+/* --- finding -------------------------------------------------------------- */
+
+void registry_device_find(struct registry *r,
+                          const struct registry_event *ev,
+                          struct registry_update *up)
+{
+    const struct registry_request *q = ev->request;
+    const char *under =
+        q->find.under[0] != '\0' ? q->find.under : ev->who->area;
+    const struct device *d;
+
+    if (q->find.limit > DEVICE_PAGE_MAX || !loa_area_valid(under)) {
+        refuse(&up->answer.status, REFUSAL_INVALID,
+               "Khu vực không hợp lệ, hoặc hỏi quá %d thiết bị một lần.",
+               "The area is malformed, or more than %d devices are asked for "
+               "at once.",
+               DEVICE_PAGE_MAX);
+    } else if (!loa_area_within(under, ev->who->area)) {
+        refuse(&up->answer.status, REFUSAL_NOT_ALLOWED,
+               "%s nằm ngoài khu vực %s của bạn.",
+               "%s is outside your area %s.", under, ev->who->area);
+    } else if (q->find.id[0] == '\0') {
+        devices_page(&r->devices, under, q->find.after, q->find.limit,
+                     &up->answer.devices);
+        up->answer.next = up->answer.devices.next;
+    } else {
+        d = devices_find(&r->devices, q->find.id);
+        if (d != NULL && loa_area_within(d->area, under))
+            up->answer.device = d;
+        else
+            refuse(&up->answer.status, REFUSAL_NOT_FOUND,
+                   "Không có thiết bị này trong %s.",
+                   "There is no such device in %s.", under);
+    }
+}
+
+/* --- enrolment ------------------------------------------------------------ */
+
+/* Right proofs always pass; wrong ones are answered at a bounded rate, and
+ * beyond it cost nothing. */
+static void wrong_guess(struct registry *r,
+                        const struct registry_event *ev,
+                        struct registry_update *up)
+{
+    if (ev->now_ms - r->guesses_since_ms >= REGISTRY_GUESSES_MS ||
+        ev->now_ms < r->guesses_since_ms) {
+        r->guesses_since_ms = ev->now_ms;
+        r->guesses_n = 0;
+    }
+    r->guessed_n++;
+    if (r->guesses_n == REGISTRY_GUESSES_MAX) {
+        r->dropped_n++;
+        up->flags = 0;
+        return;
+    }
+    r->guesses_n++;
+    refuse(
+        &up->answer.status, REFUSAL_NOT_ALLOWED,
+        "Mã ghi danh không đúng với thiết bị này; hãy kiểm tra mã hoặc tạo "
+        "mã mới.",
+        "The code does not go with this device; check it or make a new one.");
+}
+
+static bool proof_right(const struct registry *r,
+                        const struct device *d,
+                        const struct registry_enrol *e,
+                        uint8_t key[LOA_HASH_BYTES])
+{
+    char code[LOA_CODE_CAP];
+    uint8_t want[LOA_HASH_BYTES];
+
+    make_code(r, d->code_request, d->id, code);
+    return loa_enrol_key(code, key) == LOA_OK &&
+           loa_enrol_proof(key, e->device, e->serial, e->key, want) == LOA_OK &&
+           loa_proof_equal(want, e->proof);
+}
+
+static bool key_taken(const struct registry *r,
+                      const struct device *by,
+                      const uint8_t key[LOA_KEY_BYTES])
+{
+    for (size_t i = 0; i < r->devices.devices_n; i++)
+        if (&r->devices.devices[i] != by &&
+            r->devices.devices[i].enrolled_at_ms != 0 &&
+            memcmp(r->devices.devices[i].key, key, LOA_KEY_BYTES) == 0)
+            return true;
+    for (size_t i = 0; i < r->principals.principals_n; i++)
+        if (memcmp(r->principals.principals[i].key, key, LOA_KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
+static int judge_enrol(const struct registry *r,
+                       const struct registry_event *ev,
+                       const struct device *d,
+                       struct refusal *why)
+{
+    const struct registry_enrol *e = ev->enrol;
+
+    if (!e->signed_by_key)
+        return refuse(why, REFUSAL_INVALID,
+                      "Yêu cầu không được ký bằng khóa của thiết bị.",
+                      "The request is not signed by the device's key.");
+    if (d->code_expires_at_ms <= ev->now_ms)
+        return refuse(why, REFUSAL_EXPIRED,
+                      "Mã ghi danh đã hết hạn; hãy tạo mã mới.",
+                      "The code has expired; make a new one.");
+    if (!loa_line_valid(e->serial, LOA_ENROL_SERIAL_MAX) ||
+        !loa_line_valid(e->model, LOA_ENROL_SERIAL_MAX) ||
+        (d->serial[0] != '\0' && strcmp(d->serial, e->serial) != 0))
+        return refuse(why, REFUSAL_CONFLICT,
+                      "Số sê-ri của thiết bị không đúng với mã này.",
+                      "The device's serial is not the one of this code.");
+    if (d->revoked && memcmp(d->key, e->key, LOA_KEY_BYTES) == 0)
+        return refuse(why, REFUSAL_REVOKED,
+                      "Khóa này đã bị thu hồi; thiết bị phải tạo khóa mới.",
+                      "This key was revoked; the device must make a new one.");
+    if (key_taken(r, d, e->key))
+        return refuse(why, REFUSAL_EXISTS,
+                      "Khóa này đang là của thiết bị khác; hãy tạo khóa mới.",
+                      "This key is another principal's; make a new one.");
+    if (areas_at(&r->areas, d->area, ev->now_ms) == NULL)
+        return refuse(why, REFUSAL_NOT_FOUND,
+                      "Khu vực %s không còn; hãy tạo mã mới.",
+                      "Area %s is no more; make a new code.", d->area);
+    return LOA_OK;
+}
+
+/* The certificate, never longer than the registry's own. */
+static int issue(struct registry *r,
+                 const struct registry_event *ev,
+                 struct device *d,
+                 struct registry_update *up)
+{
+    const struct loa_certificate *me = &r->conf.identity->leaf;
+    struct loa_certificate c = {.role = LOA_ROLE_DEVICE};
+    uint64_t serial = (uint64_t)ev->now_ms;
+
+    /* Rising even if the tables were restored from an older backup. */
+    c.serial = serial > r->last_serial ? serial : r->last_serial + 1;
+    memcpy(c.subject, ev->enrol->key, LOA_KEY_BYTES);
+    memcpy(c.principal, d->id, sizeof d->id);
+    memcpy(c.name, d->name, strlen(d->name) + 1);
+    memcpy(c.area, d->area, sizeof d->area);
+    c.not_before_ms = ev->now_ms - LOA_SKEW_MS;
+    if (c.not_before_ms < me->not_before_ms)
+        c.not_before_ms = me->not_before_ms;
+    c.not_after_ms = ev->now_ms + r->conf.device_cert_ms;
+    if (c.not_after_ms > me->not_after_ms)
+        c.not_after_ms = me->not_after_ms;
+    if (ev->now_ms >= me->not_after_ms ||
+        loa_trust_may_issue(me, &c) != LOA_VERDICT_OK ||
+        loa_certificate_issue(&c, &r->conf.identity->key, up->certificate,
+                              sizeof up->certificate,
+                              &up->certificate_len) != LOA_OK)
+        return refuse(&up->answer.status, REFUSAL_FAILED,
+                      "Sổ đăng ký không cấp được chứng thư: chứng thư của "
+                      "chính nó hết hạn hoặc không đủ quyền.",
+                      "The registry cannot issue a certificate: its own has "
+                      "ended or is not wide enough.");
+    r->last_serial = c.serial;
+    d->certificate_serial = c.serial;
+    d->not_after_ms = c.not_after_ms;
+    return LOA_OK;
+}
+
+/* A device that gets a certificate for another key gives up the old one. */
+static int revoke_old(struct registry *r,
+                      const struct registry_event *ev,
+                      const struct device *d,
+                      struct registry_update *up)
+{
+    struct revoked_entry e = {.serial = d->certificate_serial,
+                              .not_after_ms = d->not_after_ms};
+
+    if (d->enrolled_at_ms == 0 || d->revoked || d->not_after_ms <= ev->now_ms ||
+        memcmp(d->key, ev->enrol->key, LOA_KEY_BYTES) == 0)
+        return LOA_OK;
+    memcpy(e.issuer, r->conf.identity->key.public_key, LOA_KEY_BYTES);
+    if (revoked_add(&r->revoked, &e) != LOA_OK)
+        return refuse(&up->answer.status, REFUSAL_TOO_LARGE,
+                      "Danh sách thu hồi đã đầy.",
+                      "The revocation list is full.");
+    up->revoked[up->revoked_n++] = e;
+    up->revoked_id = d->id;
+    up->reason = "new key";
+    up->flags |= REGISTRY_SAVE_REVOKED;
+    registry_sign_list(r, ev->now_ms, up);
+    return LOA_OK;
+}
+
+static void enrol(struct registry *r,
+                  const struct registry_event *ev,
+                  struct device *d,
+                  struct registry_update *up)
+{
+    struct device new = *d;
+
+    if (judge_enrol(r, ev, d, &up->answer.status) != LOA_OK ||
+        issue(r, ev, &new, up) != LOA_OK || revoke_old(r, ev, d, up) != LOA_OK)
+        return;
+    memcpy(new.key, ev->enrol->key, LOA_KEY_BYTES);
+    memcpy(new.serial, ev->enrol->serial, strlen(ev->enrol->serial) + 1);
+    memcpy(new.model, ev->enrol->model, strlen(ev->enrol->model) + 1);
+    new.enrolled_at_ms = ev->now_ms;
+    new.revoked = false;
+    new.alarm = 0;
+    new.code_used = true;
+    *d = new;
+    r->enrolled_n++;
+    up->device = d;
+    up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_DEVICE |
+                 REGISTRY_SAVE_CERTIFICATE | REGISTRY_ENROLLED;
+}
+
+/* The code was used: by this key, then its certificate goes out again. */
+static void enrol_again(const struct registry_event *ev,
+                        const struct device *d,
+                        struct registry_update *up)
+{
+    struct refusal *why = &up->answer.status;
+
+    if (memcmp(d->key, ev->enrol->key, LOA_KEY_BYTES) != 0) {
+        refuse(why, REFUSAL_CONFLICT,
+               "Mã ghi danh đã được dùng với khóa khác; hãy tạo mã mới.",
+               "The code was used with another key; make a new one.");
+    } else if (d->revoked) {
+        refuse(why, REFUSAL_REVOKED,
+               "Thiết bị này đã bị thu hồi; hãy tạo mã mới và khóa mới.",
+               "This device was revoked; make a new code and a new key.");
+    } else {
+        up->device = d;
+        up->flags |= REGISTRY_ENROLLED | REGISTRY_LOOK_UP;
+    }
+}
+
+void registry_enrol(struct registry *r,
+                    const struct registry_event *ev,
+                    struct registry_update *up)
+{
+    const struct registry_enrol *e = ev->enrol;
+    struct device *d = devices_find(&r->devices, e->device);
+    uint8_t key[LOA_HASH_BYTES];
+
+    up->flags = REGISTRY_ANSWER;
+    if (d == NULL || !proof_right(r, d, e, key)) {
+        wrong_guess(r, ev, up);
+        return;
+    }
+    if (d->code_used)
+        enrol_again(ev, d, up);
+    else
+        enrol(r, ev, d, up);
+    memcpy(up->key, e->key, LOA_KEY_BYTES);
+    loa_enrolled_proof(key, e->key, r->conf.identity->root, up->proof);
+}
