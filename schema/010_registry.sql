@@ -9,7 +9,7 @@ CREATE DOMAIN principal_id AS text CHECK (VALUE ~ '^[A-Za-z0-9_]{1,32}$');
 CREATE DOMAIN public_key AS bytea CHECK (octet_length(VALUE) = 32);
 
 CREATE TABLE state (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     areas_version bigint NOT NULL DEFAULT 0,
     trust_number bigint NOT NULL DEFAULT 0,
     trust_at timestamptz,
