@@ -106,66 +106,6 @@ static int watch(struct pg *pg)
     return LOA_OK;
 }
 
-static void copy_field(char *to, size_t cap, const PGresult *res, int field)
-{
-    const char *text = PQresultErrorField(res, field);
-    size_t len = text == NULL ? 0 : strlen(text);
-
-    if (len >= cap)
-        len = cap - 1;
-    if (len > 0)
-        memcpy(to, text, len);
-    to[len] = '\0';
-}
-
-static void refused(struct pg *pg, const char *name, const PGresult *res)
-{
-    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-
-    copy_field(pg->sqlstate, sizeof pg->sqlstate, res, PG_DIAG_SQLSTATE);
-    copy_field(pg->constraint, sizeof pg->constraint, res,
-               PG_DIAG_CONSTRAINT_NAME);
-    log_warn("pg.refused", "stmt=%s sqlstate=%s text=%s", name, pg->sqlstate,
-             text == NULL ? "" : text);
-    pg->batch_status = LOA_EDB;
-}
-
-static bool has_shape(enum pg_shape shape, const PGresult *res)
-{
-    int rows_n = PQntuples(res);
-
-    switch (shape) {
-        case PG_NONE:
-            return PQresultStatus(res) == PGRES_COMMAND_OK;
-        case PG_ONE:
-            return rows_n == 1;
-        case PG_MAYBE:
-            return rows_n <= 1;
-        default:
-            return true;
-    }
-}
-
-static int judge(struct pg *pg, const struct pg_stmt *stmt, const PGresult *res)
-{
-    switch (PQresultStatus(res)) {
-        case PGRES_COMMAND_OK:
-        case PGRES_TUPLES_OK:
-            break;
-        case PGRES_PIPELINE_ABORTED:
-            return LOA_EDB; /* An earlier one was refused, and logged. */
-        default:
-            refused(pg, stmt->name, res);
-            return LOA_EDB;
-    }
-    if (has_shape(stmt->shape, res))
-        return LOA_OK;
-    log_error("pg.shape", "stmt=%s rows=%d", stmt->name, PQntuples(res));
-    if (pg->batch_status == LOA_OK)
-        pg->batch_status = LOA_ESHAPE;
-    return LOA_ESHAPE;
-}
-
 /* A statement has all its answer. The callback may add to the queue, or close.
  */
 static void finish_stmt(struct pg *pg)
@@ -174,7 +114,7 @@ static void finish_stmt(struct pg *pg)
     PGresult *res = pg->res;
     pg_rows_cb rows = e->rows;
     void *data = e->data;
-    int status = judge(pg, e->stmt, res);
+    int status = pg_judge(pg, e->stmt, res);
 
     pg->res = NULL;
     pg->unanswered_len -= e->len;
@@ -223,7 +163,7 @@ static void take(struct pg *pg, struct pg_entry *e, PGresult *res)
         return;
     }
     if (status == PGRES_FATAL_ERROR) /* A deferred constraint, at commit. */
-        refused(pg, "commit", res);
+        pg_refused(pg, "commit", res);
     PQclear(res);
     if (status == PGRES_PIPELINE_SYNC)
         finish_batch(pg);
@@ -286,21 +226,33 @@ static int begin(struct pg *pg, size_t len)
     return pg->spoilt ? LOA_EBUSY : LOA_OK;
 }
 
+/* Parameters as libpq wants them: three arrays. */
+struct params {
+    const char *data[PG_PARAMS_MAX];
+    int lens[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
+};
+
+static void spread(const struct pg_stmt *stmt,
+                   const struct pg_value values[],
+                   struct params *p)
+{
+    assert(stmt->params_n <= PG_PARAMS_MAX);
+    for (int i = 0; i < stmt->params_n; i++) {
+        p->data[i] = values[i].data;
+        p->lens[i] = values[i].len;
+        p->formats[i] = values[i].binary;
+    }
+}
+
 static int submit(struct pg *pg,
                   const struct pg_stmt *stmt,
                   const struct pg_value values[])
 {
-    const char *data[PG_PARAMS_MAX];
-    int lens[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
+    struct params p;
 
-    assert(stmt->params_n <= PG_PARAMS_MAX);
-    for (int i = 0; i < stmt->params_n; i++) {
-        data[i] = values[i].data;
-        lens[i] = values[i].len;
-        formats[i] = values[i].binary;
-    }
-    return PQsendQueryPrepared(pg->conn, stmt->name, stmt->params_n, data, lens,
-                               formats, stmt->binary)
+    spread(stmt, values, &p);
+    return PQsendQueryPrepared(pg->conn, stmt->name, stmt->params_n, p.data,
+                               p.lens, p.formats, stmt->binary)
                ? LOA_OK
                : fail(pg);
 }
@@ -437,28 +389,23 @@ int pg_query_now(struct pg *pg,
                  const struct pg_value values[],
                  PGresult **res)
 {
-    const char *data[PG_PARAMS_MAX];
-    int lens[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
+    struct params p;
     PGresult *answer;
     int rv;
 
-    assert(pg->queue_n == 0 && stmt->params_n <= PG_PARAMS_MAX);
-    for (int i = 0; i < stmt->params_n; i++) {
-        data[i] = values[i].data;
-        lens[i] = values[i].len;
-        formats[i] = values[i].binary;
-    }
+    assert(pg->queue_n == 0);
+    spread(stmt, values, &p);
     if (pipeline(pg->conn, false) != LOA_OK)
         return LOA_ENOTCONN;
-    answer = PQexecPrepared(pg->conn, stmt->name, stmt->params_n, data, lens,
-                            formats, stmt->binary);
+    answer = PQexecPrepared(pg->conn, stmt->name, stmt->params_n, p.data,
+                            p.lens, p.formats, stmt->binary);
     if (PQstatus(pg->conn) != CONNECTION_OK) {
         log_error("pg.lost", "stmt=%s text=%.*s", stmt->name,
                   pg_first_line(PQerrorMessage(pg->conn)),
                   PQerrorMessage(pg->conn));
         rv = LOA_ENOTCONN;
     } else {
-        rv = judge(pg, stmt, answer);
+        rv = pg_judge(pg, stmt, answer);
         pg->batch_status = LOA_OK;
         if (pipeline(pg->conn, true) != LOA_OK)
             rv = LOA_ENOTCONN;

@@ -143,7 +143,7 @@ static pid_t run(const char *const *args)
 
 static bool await_log(const char *what)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (strstr(slurp(log_path), what) != NULL)
             return true;
         usleep(10000);
@@ -156,7 +156,7 @@ static int ends(pid_t pid)
 {
     int status;
 
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (waitpid(pid, &status, WNOHANG) == pid)
             return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
         usleep(10000);
