@@ -111,8 +111,7 @@ const struct pg_stmt io_pg_stmts[] = {
 };
 const size_t io_pg_stmts_n = sizeof io_pg_stmts / sizeof io_pg_stmts[0];
 
-/* --- reading
- * ---------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 /* Text of a column into a fixed buffer; false: too long. */
 static bool get_text(const PGresult *res,
@@ -287,8 +286,7 @@ int io_pg_load(struct pg *pg, struct scheduler *s, uint64_t *areas_version)
     return rv;
 }
 
-/* --- writing
- * ------------------------------------------------------------------------ */
+/* --- writing -------------------------------------------------------------- */
 
 static int put_approval(struct pg *pg,
                         const struct approval *v,
@@ -410,8 +408,7 @@ int io_pg_write(struct pg *pg,
     return rv;
 }
 
-/* --- the area tree
- * --------------------------------------------------------------------- */
+/* --- the area tree -------------------------------------------------------- */
 
 /* An array literal that grows: {"a","b"}. */
 struct literal {

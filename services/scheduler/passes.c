@@ -11,8 +11,7 @@ void core_begin(struct scheduler *s, enum scheduler_pass pass)
         s->judge_pass++;
 }
 
-/* --- judging: approvals and askers after a new trust list
- * --------------------- */
+/* --- judging: approvals and askers after a new trust list ----------------- */
 
 static bool requester_revoked(const struct scheduler *s,
                               const struct bulletin *b)
@@ -94,8 +93,7 @@ static bool judge_piece(struct scheduler *s,
     return true;
 }
 
-/* --- rolling: programmes that are due
- * ------------------------------------------ */
+/* --- rolling: programmes that are due ------------------------------------- */
 
 static bool roll_piece(struct scheduler *s,
                        int64_t at_ms,
@@ -116,8 +114,7 @@ static bool roll_piece(struct scheduler *s,
     return true;
 }
 
-/* --- forgetting: bulletins that ended long ago
- * ---------------------------------- */
+/* --- forgetting: bulletins that ended long ago ---------------------------- */
 
 static bool forget_piece(struct scheduler *s,
                          int64_t at_ms,

@@ -63,8 +63,7 @@ bool programme_due(const struct plan *p,
     return false;
 }
 
-/* --- limits ----------------------------------------------------------------
- */
+/* --- limits --------------------------------------------------------------- */
 
 size_t programme_body_max(const struct loa_signer *signer)
 {
@@ -185,8 +184,7 @@ bool programme_fits(struct plan *p,
     }
 }
 
-/* --- making ----------------------------------------------------------------
- */
+/* --- making --------------------------------------------------------------- */
 
 /* List what is to be listed by next start, then id: the same plan gives the
  * same programme. */

@@ -66,8 +66,7 @@ void scheduler_close(struct scheduler *s)
     s->envelopes = NULL;
 }
 
-/* --- restoring --------------------------------------------------------------
- */
+/* --- restoring ------------------------------------------------------------ */
 
 int scheduler_load_area(struct scheduler *s, const struct scheduler_area *a)
 {
@@ -148,8 +147,7 @@ int scheduler_load_bulletin(struct scheduler *s,
     return LOA_OK;
 }
 
-/* --- what requests and passes share ------------------------------------------
- */
+/* --- what requests and passes share --------------------------------------- */
 
 void core_make(struct scheduler *s,
                uint32_t area,
@@ -228,8 +226,7 @@ size_t core_entry_bytes(const struct scheduler *s, uint32_t row)
     return bytes + starts_n * START_BYTES;
 }
 
-/* --- events ------------------------------------------------------------------
- */
+/* --- events --------------------------------------------------------------- */
 
 static int on_request(struct scheduler *s,
                       const struct scheduler_event *ev,

@@ -31,8 +31,7 @@
 #define SCHEDULER_JUDGED_MAX 32   /* Approvals judged in one. */
 #define SCHEDULER_LOOKED_MAX 4096 /* Rows looked at in one. */
 
-/* --- requests, as wire.c reads them ----------------------------------------
- */
+/* --- requests, as wire.c reads them --------------------------------------- */
 
 enum scheduler_what {
     SCHEDULER_ADD,
@@ -66,8 +65,7 @@ struct scheduler_request {
     uint32_t limit; /* 0: 100. */
 };
 
-/* --- answers ----------------------------------------------------------------
- */
+/* --- answers -------------------------------------------------------------- */
 
 struct scheduler_answer {
     struct say say;
@@ -88,8 +86,7 @@ struct scheduler_answer {
     int64_t last_start_ms; /* whose first start in the time searched is this. */
 };
 
-/* --- events and updates ------------------------------------------------------
- */
+/* --- events and updates --------------------------------------------------- */
 
 enum scheduler_event_type {
     SCHEDULER_REQUEST,

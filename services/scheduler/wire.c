@@ -27,8 +27,7 @@ void wire_close(struct wire *w)
     memset(w, 0, sizeof *w);
 }
 
-/* --- requests
- * ------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------- */
 
 static int wrong(struct say *why, const char *vi, const char *en)
 {
@@ -212,8 +211,7 @@ int wire_time_request(struct loa_bytes p, uint8_t nonce[LOA_ID_BYTES])
     return LOA_OK;
 }
 
-/* --- answers
- * --------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 /* What an answer is made with. */
 struct making {
