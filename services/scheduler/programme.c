@@ -45,7 +45,7 @@ bool programme_due(const struct plan *p,
 
     if (a->stale)
         return true;
-    if (g->version != 0 && g->expires_at_ms - now_ms < PROGRAMME_MARGIN_MS)
+    if (g->version != 0 && g->expires_at_ms - now_ms <= PROGRAMME_MARGIN_MS)
         return true;
     for (uint32_t at = a->placement; at != ROW_NONE;
          at = p->placements[at].here) {

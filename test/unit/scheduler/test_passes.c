@@ -1,0 +1,410 @@
+/* What happens without being asked: days that begin, certificates that are
+ * revoked, bulletins that end, a process that starts again. */
+
+#include "check.h"
+#include "scheduler/world.h"
+
+#define START (WORLD_AT_MS + HOUR_MS)
+#define MIDNIGHT (WORLD_AT_MS - 8 * HOUR_MS)
+
+static void add(struct world *w, uint8_t id, const char *area, int64_t start_ms)
+{
+    world_add(w, id, area, start_ms);
+    CHECK_INT("add", world_ask(w, &w->lan), SAY_OK);
+}
+
+/* Roll to a moment; how many programmes that makes. */
+static uint32_t roll(struct world *w, int64_t at_ms)
+{
+    w->at_ms = at_ms;
+    return world_settle(w);
+}
+
+static void test_days(void)
+{
+    struct world *w = world_new("vn");
+    struct scheduler_request *r = world_add(w, 1, "vn/08/070", START);
+    const struct area *a;
+
+    r->frequency = SLOTS_DAILY;
+    r->until_ms = START + 10 * LOA_DAY_MS;
+    CHECK_INT("daily, 11 times", world_ask(w, &w->lan), SAY_OK);
+    CHECK_INT("today and 8 days",
+              world_programme(w, "vn/08/070")->bulletins[0]->n_starts_at_ms, 9);
+    add(w, 2, "vn/08/071", START + 2 * LOA_DAY_MS);
+    add(w, 3, "vn/08/072", START + 20 * LOA_DAY_MS);
+    world_settle(w);
+
+    CHECK_INT("the same day", roll(w, MIDNIGHT + LOA_DAY_MS - 1), 0);
+    CHECK_INT("the next day", roll(w, MIDNIGHT + LOA_DAY_MS), 1);
+    CHECK_INT("one came, one went", world_programme(w, "vn/08/070") != NULL, 1);
+    CHECK_INT("today and 8 days",
+              world_programme(w, "vn/08/070")->bulletins[0]->n_starts_at_ms, 9);
+    CHECK_INT("another day", roll(w, MIDNIGHT + 2 * LOA_DAY_MS), 1);
+    /* All are listed now; nothing changes until something is over. */
+    CHECK_INT("bulletin 2 is over", roll(w, MIDNIGHT + 3 * LOA_DAY_MS), 1);
+    CHECK_INT("its area is empty", world_programme(w, "vn/08/071")->n_bulletins,
+              0);
+    CHECK_INT("nothing new", roll(w, MIDNIGHT + 4 * LOA_DAY_MS), 0);
+    CHECK_INT("nothing new", roll(w, MIDNIGHT + 10 * LOA_DAY_MS), 0);
+    a = world_area(w, "vn/08/070");
+    CHECK_INT("lasts to the end",
+              a->programme.expires_at_ms > START + 10 * LOA_DAY_MS + 600000, 1);
+    /* 11 days on the last one is over; empty programmes are renewed before
+     * they expire; bulletin 3 is still too far away, then it is not. */
+    CHECK_INT("over, and renewed", roll(w, MIDNIGHT + 12 * LOA_DAY_MS), 3);
+    CHECK_INT("the far one came", world_programme(w, "vn/08/072")->n_bulletins,
+              1);
+    CHECK_INT("a clock set back moves nothing",
+              roll(w, MIDNIGHT + 2 * LOA_DAY_MS), 0);
+    world_free(w);
+}
+
+static void test_leaves_when_over(void)
+{
+    struct world *w = world_new("vn");
+
+    /* It sounds over midnight: the new day must not cut it. */
+    add(w, 1, "vn/08/070", MIDNIGHT + LOA_DAY_MS - 5 * MINUTE_MS);
+    CHECK_INT("at midnight", roll(w, MIDNIGHT + LOA_DAY_MS), 0);
+    add(w, 2, "vn/08/070", MIDNIGHT + LOA_DAY_MS + HOUR_MS);
+    CHECK_INT("while it sounds", world_programme(w, "vn/08/070")->n_bulletins,
+              2);
+    w->at_ms = MIDNIGHT + LOA_DAY_MS + 5 * MINUTE_MS;
+    add(w, 3, "vn/08/070", MIDNIGHT + LOA_DAY_MS + 2 * HOUR_MS);
+    CHECK_INT("when it has ended", world_programme(w, "vn/08/070")->n_bulletins,
+              2);
+    world_free(w);
+}
+
+/* --- revocation ----------------------------------------------------------- */
+
+static void test_approver_revoked(void)
+{
+    struct world *w = world_new("vn");
+    struct bulletin *b = w->core.plan.bulletins;
+
+    for (uint8_t i = 0; i < 100; i++)
+        add(w, (uint8_t)(1 + i), "vn/08/070", START + i * 20 * MINUTE_MS);
+    add(w, 200, "vn/08/071/07101", START + HOUR_MS);
+    world_add(w, 201, "vn/08/072", START + HOUR_MS)->approval =
+        world_approval(w, &w->hoa, "vn", 2, 600000, START + 30 * LOA_DAY_MS);
+    CHECK_INT("approved by somebody else", world_ask(w, &w->lan), SAY_OK);
+    w->at_ms = START + 25 * MINUTE_MS;
+    CHECK_INT("two programmes", world_revoke(w, &w->minh, 1), 2);
+    CHECK_INT("it was over", b[0].why, BULLETIN_STANDS);
+    CHECK_INT("gone while it sounds", b[1].why, BULLETIN_APPROVER_REVOKED);
+    CHECK_INT("gone", b[99].why, BULLETIN_APPROVER_REVOKED);
+    CHECK_INT("gone", b[100].why, BULLETIN_APPROVER_REVOKED);
+    CHECK_INT("stands", b[101].why, BULLETIN_STANDS);
+    CHECK_INT("empty", world_area(w, "vn/08/070")->programme.bulletins_n, 0);
+    CHECK_INT("stays", world_area(w, "vn/08/072")->programme.bulletins_n, 1);
+    world_add(w, 202, "vn/08/070", START + 2 * HOUR_MS);
+    CHECK_INT("a new one", world_ask(w, &w->lan), SAY_REVOKED);
+    world_free(w);
+}
+
+static void test_requester_revoked(void)
+{
+    struct world *w = world_new("vn");
+    struct bulletin *b = w->core.plan.bulletins;
+
+    add(w, 1, "vn/08/070", START);
+    world_add(w, 2, "vn/08/070", START + HOUR_MS);
+    CHECK_INT("by the district", world_ask(w, &w->district), SAY_OK);
+    CHECK_INT("one programme", world_revoke(w, &w->district, 1), 1);
+    CHECK_INT("lan's stands", b[0].why, BULLETIN_STANDS);
+    CHECK_INT("the district's does not", b[1].why, BULLETIN_REQUESTER_REVOKED);
+    CHECK_INT("one is left", world_programme(w, "vn/08/070")->n_bulletins, 1);
+
+    /* Whoever changes a bulletin answers for it from then on. */
+    world_about(w, SCHEDULER_CHANGE, 1)->start_at_ms = START + 2 * HOUR_MS;
+    CHECK_INT("moved", world_ask(w, &w->province), SAY_OK);
+    CHECK_INT("nothing", world_revoke(w, &w->lan, 2), 0);
+    CHECK_INT("stands", b[0].why, BULLETIN_STANDS);
+    world_free(w);
+}
+
+static void test_clock_cancels_nothing(void)
+{
+    struct world *w = world_new("vn");
+    struct scheduler_event ev = {.type = SCHEDULER_TRUST};
+
+    add(w, 1, "vn/08/070", START);
+    w->at_ms = WORLD_AT_MS - 4000 * LOA_DAY_MS; /* No certificate is valid. */
+    world_step(w, &ev);
+    world_settle(w);
+    CHECK_INT("stands", w->core.plan.bulletins[0].why, BULLETIN_STANDS);
+    world_free(w);
+}
+
+static void test_forget(void)
+{
+    struct world *w = world_new("vn");
+
+    add(w, 1, "vn/08/070", START);
+    add(w, 2, "vn/08/070", START + 20 * LOA_DAY_MS);
+    add(w, 3, "vn/08/070", START + 2 * HOUR_MS);
+    world_about(w, SCHEDULER_CANCEL, 3);
+    CHECK_INT("cancel", world_ask(w, &w->lan), SAY_OK);
+    roll(w, START + 34 * LOA_DAY_MS);
+    CHECK_INT("remembered", w->core.plan.index.rows_n, 3);
+    roll(w, START + 37 * LOA_DAY_MS);
+    CHECK_INT("the old ones are forgotten", w->core.plan.index.rows_n, 1);
+    CHECK_INT("an approval is left", w->core.plan.approvals.index.rows_n, 1);
+    roll(w, START + 60 * LOA_DAY_MS);
+    CHECK_INT("all", w->core.plan.index.rows_n, 0);
+    CHECK_INT("no approval is left", w->core.plan.approvals.index.rows_n, 0);
+    CHECK_INT("no certificate is left",
+              w->core.plan.approvals.certificate_index.rows_n, 0);
+    CHECK_INT("no placement is left", world_area(w, "vn/08/070")->placement,
+              ROW_NONE);
+    world_free(w);
+}
+
+/* --- limits --------------------------------------------------------------- */
+
+static void test_programme_limits(void)
+{
+    struct world *w = world_new("vn");
+    enum say_code code = SAY_OK;
+    uint8_t n = 0;
+
+    /* One content, many bulletins: the number ends it. */
+    while (code == SAY_OK && n < 255) {
+        n++;
+        world_add(w, n, "vn/08/070", START + n * 20 * MINUTE_MS);
+        code = world_ask(w, &w->lan);
+    }
+    CHECK_INT("too many", code, SAY_TOO_LARGE);
+    CHECK_INT("limit", n - 1, PROGRAMME_BULLETINS_MAX);
+    world_add(w, 255, "vn/08/070", START + n * 20 * MINUTE_MS)->dry_run = true;
+    CHECK_INT("a dry run says so too", world_ask(w, &w->lan), SAY_TOO_LARGE);
+    world_add(w, 255, "vn/08/070", START + 30 * LOA_DAY_MS);
+    CHECK_INT("in a month there is room", world_ask(w, &w->lan), SAY_OK);
+    world_add(w, 254, "vn/08/070/07001", START);
+    CHECK_INT("another area, the same minutes", world_ask(w, &w->lan), SAY_OK);
+    world_free(w);
+
+    /* Many contents with long titles: the bytes end it, and what was accepted
+     * does fit. */
+    w = world_new("vn");
+    code = SAY_OK;
+    for (n = 0; code == SAY_OK && n < 255; n++) {
+        struct scheduler_request *r =
+            world_add(w, n, "vn/08/070", START + n * 10 * MINUTE_MS);
+
+        memset(r->title, 'x', sizeof r->title - 1);
+        r->frequency = SLOTS_DAILY;
+        r->until_ms = r->start_at_ms + 100 * LOA_DAY_MS;
+        r->approval = world_approval(w, &w->minh, "vn", n, 300000,
+                                     START + 200 * LOA_DAY_MS);
+        code = world_ask(w, &w->lan);
+    }
+    CHECK_INT("too large", code, SAY_TOO_LARGE);
+    CHECK_INT("not for the number", n < PROGRAMME_BULLETINS_MAX, 1);
+    CHECK_INT("but many", n > 60, 1);
+    for (int day = 1; day < 20; day++) {
+        roll(w, WORLD_AT_MS + day * LOA_DAY_MS);
+        CHECK_INT("all are listed",
+                  world_area(w, "vn/08/070")->programme.bulletins_n, n - 1);
+    }
+    world_free(w);
+}
+
+static void test_tables_full(void)
+{
+    struct world *w = world_new("vn");
+    uint32_t n = 0;
+
+    while (n < w->conf.limits.bulletins) {
+        struct scheduler_request *r =
+            world_add(w, 1, "vn/08/070", START + (int64_t)n * (3 * HOUR_MS));
+
+        memcpy(r->bulletin_id, &n, sizeof n);
+        CHECK_INT("room", world_ask(w, &w->lan), SAY_OK);
+        n++;
+    }
+    world_add(w, 1, "vn/08/071", START);
+    CHECK_INT("full", world_ask(w, &w->lan), SAY_BUSY);
+    CHECK_INT("full", w->up.durable, 0);
+    world_free(w);
+}
+
+/* --- starting again ------------------------------------------------------- */
+
+/* What the shell's tables would hold. */
+struct tables {
+    struct bulletin bulletins[64];
+    char areas[64][BULLETIN_AREAS_MAX][LOA_AREA_CAP];
+    uint32_t areas_n[64];
+    uint8_t approvals[64][APPROVAL_ENVELOPE_MAX];
+    size_t approval_len[64];
+    uint32_t n;
+    char paths[64][LOA_AREA_CAP];
+    struct area_programme programmes[64];
+    uint32_t programmes_n;
+};
+
+static void write_bulletins(struct tables *t, const struct world *w)
+{
+    const struct plan *p = &w->core.plan;
+
+    for (uint32_t i = 0; i < w->up.bulletins_n; i++) {
+        uint32_t row = w->up.bulletins[i], at = 0, rows[BULLETIN_AREAS_MAX];
+
+        while (at < t->n && memcmp(t->bulletins[at].id, p->bulletins[row].id,
+                                   LOA_ID_BYTES) != 0)
+            at++;
+        t->bulletins[at] = p->bulletins[row];
+        t->areas_n[at] = plan_areas(p, row, rows);
+        for (uint32_t k = 0; k < t->areas_n[at]; k++)
+            strcpy(t->areas[at][k], p->areas.rows[rows[k]].path);
+        if (w->up.approval.len > 0) {
+            memcpy(t->approvals[at], w->up.approval.data, w->up.approval.len);
+            t->approval_len[at] = w->up.approval.len;
+        }
+        if (at == t->n)
+            t->n++;
+    }
+}
+
+static void write_programmes(struct tables *t, const struct world *w)
+{
+    for (uint32_t i = 0; i < w->up.programmes_n; i++) {
+        const struct area *a =
+            &w->core.plan.areas.rows[w->up.programmes[i].area];
+        uint32_t at = 0;
+
+        while (at < t->programmes_n && strcmp(t->paths[at], a->path) != 0)
+            at++;
+        strcpy(t->paths[at], a->path);
+        t->programmes[at] = a->programme;
+        if (at == t->programmes_n)
+            t->programmes_n++;
+    }
+}
+
+static void start_again(struct world *w, const struct tables *t)
+{
+    scheduler_close(&w->core);
+    world_open_core(w);
+    world_send_areas(w);
+    for (uint32_t i = 0; i < t->programmes_n; i++)
+        CHECK_INT(
+            "programme",
+            scheduler_load_programme(&w->core, t->paths[i], &t->programmes[i]),
+            LOA_OK);
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct loa_bytes approval = {t->approvals[i], t->approval_len[i]};
+
+        CHECK_INT(
+            "bulletin",
+            scheduler_load_bulletin(&w->core, &t->bulletins[i],
+                                    (const char(*)[LOA_AREA_CAP])t->areas[i],
+                                    t->areas_n[i], approval),
+            LOA_OK);
+    }
+}
+
+static void test_restart(void)
+{
+    static struct tables t;
+    struct world *w = world_new("vn");
+    uint64_t revision;
+
+    add(w, 1, "vn/08/070", START);
+    write_bulletins(&t, w), write_programmes(&t, w);
+    add(w, 2, "vn/08", START + HOUR_MS);
+    write_bulletins(&t, w), write_programmes(&t, w);
+    add(w, 3, "vn/08/071", START + 40 * LOA_DAY_MS);
+    write_bulletins(&t, w), write_programmes(&t, w);
+    revision = w->core.revision;
+
+    start_again(w, &t);
+    CHECK_INT("nothing is to be done", world_settle(w), 0);
+    CHECK_INT("revision goes on", w->core.revision, revision);
+    add(w, 1, "vn/08/070", START);
+    CHECK_INT("known", w->up.durable, 0);
+    world_add(w, 4, "vn/08/070", START + 5 * MINUTE_MS);
+    CHECK_INT("collides still", world_ask(w, &w->lan), SAY_CONFLICT);
+    add(w, 5, "vn/08/070", START + 2 * HOUR_MS);
+    CHECK_INT("version rises", world_programme(w, "vn/08/070")->version,
+              WORLD_AT_MS + 1);
+    write_bulletins(&t, w), write_programmes(&t, w);
+
+    /* A revocation whose bulletins were written, but not the programmes. */
+    {
+        struct scheduler_event ev = {.type = SCHEDULER_TRUST};
+
+        w->trust.revoked.number = 1;
+        w->trust.revoked.entries_n = w->trust.revoked.serials_n = 1;
+        strcpy(w->trust.revoked.area, "vn");
+        memcpy(w->trust.revoked.entries[0].issuer, w->minh.certificate.issuer,
+               LOA_KEY_BYTES);
+        w->trust.revoked.entries[0].serials_n = 1;
+        w->trust.revoked.serials[0] = w->minh.certificate.serial;
+        world_step(w, &ev);
+        CHECK_INT("cancelled", w->up.bulletins_n, 4);
+        CHECK_INT("not yet made", w->up.programmes_n, 0);
+        write_bulletins(&t, w);
+    }
+    start_again(w, &t);
+    CHECK_INT("made after the restart", world_settle(w), 2);
+    CHECK_INT("and once only", world_settle(w), 0);
+    CHECK_INT("empty", world_area(w, "vn/08/070")->programme.bulletins_n, 0);
+    CHECK_INT("empty", world_area(w, "vn/08")->programme.bulletins_n, 0);
+    CHECK_INT("never had one", world_area(w, "vn/08/071")->programme.version,
+              0);
+
+    /* A process that was away for a month. */
+    w->at_ms = START + 35 * LOA_DAY_MS;
+    start_again(w, &t);
+    world_settle(w);
+    CHECK_INT("why is remembered", w->core.plan.bulletins[0].why,
+              BULLETIN_APPROVER_REVOKED);
+    world_free(w);
+}
+
+static void test_same_steps_same_bytes(void)
+{
+    struct world *a = world_new("vn"), *b = world_new("vn");
+
+    for (uint8_t i = 0; i < 40; i++) {
+        const char *area = world_areas[i % WORLD_AREAS_N];
+        int64_t start_ms = START + (i % 7) * 5 * MINUTE_MS;
+
+        world_add(a, i, area, start_ms)->class = 1 + i % 2;
+        world_add(b, i, area, start_ms)->class = 1 + i % 2;
+        CHECK_INT("code", world_ask(a, &a->lan), world_ask(b, &b->lan));
+        CHECK_INT("proposal", a->up.answer->proposed_start_at_ms,
+                  b->up.answer->proposed_start_at_ms);
+        CHECK_INT("sentence",
+                  strcmp(a->up.answer->say.vi, b->up.answer->say.vi), 0);
+        CHECK_INT("programmes", a->up.programmes_n, b->up.programmes_n);
+        for (uint32_t k = 0; k < a->up.programmes_n; k++) {
+            struct loa_bytes x = a->up.programmes[k].envelope,
+                             y = b->up.programmes[k].envelope;
+
+            CHECK_INT("length", x.len, y.len);
+            CHECK_INT("bytes", memcmp(x.data, y.data, x.len), 0);
+        }
+    }
+    world_free(a);
+    world_free(b);
+}
+
+int main(void)
+{
+    test_days();
+    test_leaves_when_over();
+    test_approver_revoked();
+    test_requester_revoked();
+    test_clock_cancels_nothing();
+    test_forget();
+    test_programme_limits();
+    test_tables_full();
+    test_restart();
+    test_same_steps_same_bytes();
+    return CHECK_DONE();
+}
