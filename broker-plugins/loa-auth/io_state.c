@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 struct io_state {
-    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    /* The broker's thread alone: */
+    pthread_t thread;
+    bool started; /* And not joined yet. */
     /* Under the lock: */
+    bool working; /* The writer has not come to its end. */
     bool closing;
     bool waiting; /* slot holds what is not on disk. */
     bool failed;  /* Its last write failed: pause before the next. */
@@ -108,30 +111,52 @@ static void write_slot(struct io_state *s)
     }
 }
 
+static void pause_before_retry(struct io_state *s)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += IO_STATE_RETRY_S;
+    while (s->failed && !s->closing)
+        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+            break;
+}
+
 static void *run(void *data)
 {
     struct io_state *s = data;
+    bool last = false;
 
     pthread_mutex_lock(&s->lock);
-    while (!s->closing) {
-        struct timespec until;
-
-        if (s->waiting && !s->failed) {
-            write_slot(s);
-            continue;
-        }
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += IO_STATE_RETRY_S;
-        if (!s->waiting)
-            pthread_cond_wait(&s->wake, &s->lock);
-        else if (pthread_cond_timedwait(&s->wake, &s->lock, &until) ==
-                 ETIMEDOUT)
-            write_slot(s);
-    }
-    if (s->waiting)
+    while (s->waiting && !last) {
+        if (s->failed)
+            pause_before_retry(s);
+        last = s->closing;
         write_slot(s);
+    }
+    s->working = false;
     pthread_mutex_unlock(&s->lock);
     return NULL;
+}
+
+/* Lock held. See that somebody writes what waits, and that no thread stays
+ * behind that has nothing to do. Signals are for the broker's thread. */
+static void tend(struct io_state *s)
+{
+    sigset_t all, before;
+
+    if (s->working)
+        return;
+    if (s->started)
+        pthread_join(s->thread, NULL); /* It has given the lock back. */
+    s->started = false;
+    if (!s->waiting)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->error = pthread_create(&s->thread, NULL, run, s);
+    s->started = s->working = s->error == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool make_paths(struct io_state *s, const char *path)
@@ -156,19 +181,6 @@ static void discard(struct io_state *s)
     free(s);
 }
 
-/* Signals are for the broker's thread. */
-static int start(struct io_state *s)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&s->thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 int io_state_open(struct io_state **out, const char *path)
 {
     struct io_state *s = calloc(1, sizeof *s);
@@ -185,15 +197,12 @@ int io_state_open(struct io_state **out, const char *path)
     }
     /* Better to hear now that the folder cannot be written. */
     error = write_part(s->part, s->copy, 0);
-    if (error == 0) {
-        unlink(s->part);
-        error = start(s);
-    }
     if (error != 0) {
         discard(s);
         errno = error;
         return LOA_ESYS;
     }
+    unlink(s->part);
     *out = s;
     return LOA_OK;
 }
@@ -207,16 +216,18 @@ void io_state_put(struct io_state *s, const uint8_t *data, size_t len)
     s->waiting = true;
     s->failed = false;
     pthread_cond_signal(&s->wake);
+    tend(s);
     pthread_mutex_unlock(&s->lock);
 }
 
-int io_state_error(struct io_state *s)
+int io_state_poll(struct io_state *s)
 {
     int error;
 
     pthread_mutex_lock(&s->lock);
     error = s->error;
     s->error = 0;
+    tend(s);
     pthread_mutex_unlock(&s->lock);
     return error;
 }
@@ -228,7 +239,9 @@ void io_state_close(struct io_state *s)
     pthread_mutex_lock(&s->lock);
     s->closing = true;
     pthread_cond_signal(&s->wake);
+    tend(s);
     pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
+    if (s->started)
+        pthread_join(s->thread, NULL);
     discard(s);
 }

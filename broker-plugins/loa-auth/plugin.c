@@ -83,7 +83,7 @@ static void report_login(struct plugin *p,
 static void report_rest(struct plugin *p, int64_t now_ms)
 {
     unsigned dropped_n = report_dropped(&p->report, now_ms);
-    int error = p->state == NULL ? 0 : io_state_error(p->state);
+    int error = p->state == NULL ? 0 : io_state_poll(p->state);
 
     if (dropped_n > 0)
         mosquitto_log_printf(MOSQ_LOG_WARNING,

@@ -96,6 +96,7 @@ static bool granted(const struct rights_holder *h, const struct right *r)
 void rights_grant(struct rights_holder *h)
 {
     h->rows = 0;
+    h->area_len = strlen(h->area);
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (granted(h, &table[i]))
             h->rows |= UINT64_C(1) << i;
@@ -113,14 +114,16 @@ bool rights_have_will(const struct rights_holder *h)
  * the scope. A filter's kind "" is "+": only a row for any kind covers it. */
 static bool kind_fits(const struct right *r, const struct loa_filter *f)
 {
-    if (strcmp(r->kind, RIGHTS_KIND_ANY) == 0)
-        return true;
     if (f->kind[0] == '\0')
-        return false;
-    if (strcmp(r->kind, RIGHTS_KIND_SERVICE) == 0 ||
-        strcmp(r->kind, RIGHTS_KIND_OWN) == 0 ||
-        strcmp(r->kind, RIGHTS_KIND_OTHER) == 0)
-        return strcmp(f->kind, "reply") != 0;
+        return r->kind[0] == '+';
+    switch (r->kind[0]) {
+        case '+':
+            return true;
+        case '*':
+        case '=':
+        case '!':
+            return strcmp(f->kind, "reply") != 0;
+    }
     return strcmp(r->kind, f->kind) == 0;
 }
 
@@ -139,16 +142,29 @@ static bool service_fits(const struct rights_holder *h,
                          const struct right *r,
                          const struct loa_filter *f)
 {
-    if (strcmp(r->kind, RIGHTS_KIND_OWN) == 0)
-        return strcmp(f->kind, h->service) == 0;
-    if (strcmp(r->kind, RIGHTS_KIND_OTHER) == 0)
-        return strcmp(f->kind, h->service) != 0;
+    switch (r->kind[0]) {
+        case '=':
+            return strcmp(f->kind, h->service) == 0;
+        case '!':
+            return strcmp(f->kind, h->service) != 0;
+    }
     return true;
+}
+
+/* loa_area_within() with lengths that are known. */
+static bool within(const char *inner,
+                   size_t inner_len,
+                   const char *outer,
+                   size_t outer_len)
+{
+    return outer_len <= inner_len && memcmp(inner, outer, outer_len) == 0 &&
+           (inner[outer_len] == '\0' || inner[outer_len] == '/');
 }
 
 static bool scope_fits(const struct rights_holder *h,
                        enum rights_scope scope,
-                       const struct loa_filter *f)
+                       const struct loa_filter *f,
+                       size_t area_len)
 {
     bool one = f->principal[0] != '\0';
     bool plain = !one && !f->subtree;
@@ -160,13 +176,13 @@ static bool scope_fits(const struct rights_holder *h,
         case RIGHTS_HERE:
             return plain && strcmp(f->area, h->area) == 0;
         case RIGHTS_ABOVE:
-            return plain && loa_area_within(h->area, f->area);
+            return plain && within(h->area, h->area_len, f->area, area_len);
         case RIGHTS_BELOW:
-            return plain && loa_area_within(f->area, h->area);
+            return plain && within(f->area, area_len, h->area, h->area_len);
         case RIGHTS_BELOW_ONE:
-            return one && loa_area_within(f->area, h->area);
+            return one && within(f->area, area_len, h->area, h->area_len);
         case RIGHTS_BELOW_ALL:
-            return loa_area_within(f->area, h->area);
+            return within(f->area, area_len, h->area, h->area_len);
         case RIGHTS_ENROL_ONE:
             return one && strcmp(f->area, LOA_ENROL_AREA) == 0;
         case RIGHTS_ENROL_ALL:
@@ -179,6 +195,7 @@ static bool scope_fits(const struct rights_holder *h,
 static bool cover(const struct rights_holder *h,
                   uint64_t rows,
                   const struct loa_filter *f,
+                  size_t area_len,
                   unsigned *flags)
 {
     bool found = false;
@@ -186,7 +203,7 @@ static bool cover(const struct rights_holder *h,
     for (rows &= h->rows; rows != 0; rows &= rows - 1) {
         const struct right *r = &table[__builtin_ctzll(rows)];
 
-        if (!scope_fits(h, r->scope, f) || !service_fits(h, r, f))
+        if (!scope_fits(h, r->scope, f, area_len) || !service_fits(h, r, f))
             continue;
         if (flags == NULL)
             return true;
@@ -214,6 +231,7 @@ void rights_topic_set(struct rights_topic *t, const char *topic)
     memcpy(t->at.area, parsed.area, sizeof t->at.area);
     memcpy(t->at.principal, parsed.principal, sizeof t->at.principal);
     t->at.subtree = false;
+    t->area_len = strlen(t->at.area);
     t->rows[RIGHTS_READ] = rows_like(RIGHTS_READ, &t->at);
     t->rows[RIGHTS_WRITE] = rows_like(RIGHTS_WRITE, &t->at);
 }
@@ -225,11 +243,11 @@ bool rights_cover_topic(const struct rights_holder *h,
 {
     if (flags != NULL)
         *flags = 0;
-    return t->ours && cover(h, t->rows[access], &t->at, flags);
+    return t->ours && cover(h, t->rows[access], &t->at, t->area_len, flags);
 }
 
 bool rights_cover_filter(const struct rights_holder *h,
                          const struct loa_filter *f)
 {
-    return cover(h, rows_like(RIGHTS_READ, f), f, NULL);
+    return cover(h, rows_like(RIGHTS_READ, f), f, strlen(f->area), NULL);
 }

@@ -35,11 +35,11 @@ enum rights_scope {
     RIGHTS_ENROL_ALL, /* "enrol" and everything below. */
 };
 
-/* Kinds that are not a name. */
-#define RIGHTS_KIND_ANY "+"       /* Any kind of the plane. */
-#define RIGHTS_KIND_SERVICE "*"   /* Of rpc: any service, not "reply". */
-#define RIGHTS_KIND_OWN "service" /* Of rpc: the holder's service. */
-#define RIGHTS_KIND_OTHER "!"     /* Of rpc: another service. */
+/* Kinds that are not a name; the first character tells them. */
+#define RIGHTS_KIND_ANY "+"     /* Any kind of the plane. */
+#define RIGHTS_KIND_SERVICE "*" /* Of rpc: any service, not "reply". */
+#define RIGHTS_KIND_OWN "="     /* Of rpc: the holder's service. */
+#define RIGHTS_KIND_OTHER "!"   /* Of rpc: another service. */
 
 #define RIGHTS_RETAIN 1u  /* May be retained, and cleared. */
 #define RIGHTS_WILL 2u    /* May be a will. */
@@ -59,9 +59,10 @@ struct right {
 /* The table; static. */
 const struct right *rights_table(size_t *rows_n);
 
-/* Who asks. Fill everything but rows, then call rights_grant(). */
+/* Who asks. Fill everything but rows and area_len, then call rights_grant(). */
 struct rights_holder {
     uint64_t rows; /* Bits of the rows that are the holder's. */
+    size_t area_len;
     enum loa_role role;
     uint32_t powers;
     bool limited; /* A device whose login had no valid time. */
@@ -80,6 +81,7 @@ struct rights_topic {
     char text[LOA_TOPIC_CAP]; /* "": none. */
     bool ours;                /* False: at and the masks mean nothing. */
     struct loa_filter at;
+    size_t area_len;
     uint64_t rows[2]; /* By access: rows whose plane and kind it has. */
 };
 

@@ -176,21 +176,27 @@ void session_remove(struct sessions *t, const void *client)
         row_free(t, s);
 }
 
+static bool judge(const struct session *s, const struct loa_trust *trust)
+{
+    struct loa_certificate link = {0};
+    bool revoked = false;
+
+    for (size_t i = 0; i < s->links_n && !revoked; i++) {
+        memcpy(link.issuer, s->links[i].issuer, sizeof link.issuer);
+        link.serial = s->links[i].serial;
+        loa_area_prefix(s->who.area, s->links[i].area_depth, link.area);
+        revoked = loa_trust_revoked(trust, &link);
+    }
+    return revoked;
+}
+
 bool session_revoked(struct session *s,
                      const struct loa_trust *trust,
                      uint64_t epoch)
 {
-    struct loa_certificate link = {0};
-
-    if (s->judged_epoch == epoch)
-        return s->revoked;
-    s->judged_epoch = epoch;
-    s->revoked = false;
-    for (size_t i = 0; i < s->links_n && !s->revoked; i++) {
-        memcpy(link.issuer, s->links[i].issuer, sizeof link.issuer);
-        link.serial = s->links[i].serial;
-        loa_area_prefix(s->who.area, s->links[i].area_depth, link.area);
-        s->revoked = loa_trust_revoked(trust, &link);
+    if (s->judged_epoch != epoch) {
+        s->judged_epoch = epoch;
+        s->revoked = judge(s, trust);
     }
     return s->revoked;
 }
