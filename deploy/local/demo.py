@@ -31,6 +31,7 @@ TEXT = ("Kính thưa bà con. Ngày mai, từ bảy giờ sáng, trạm y tế x
 SPEAKERS_EACH = 3
 LEAD_S = 8         # From scheduling to the first sound.
 PAUSE_S = 1.5      # Between the two bulletins.
+OVERDUE_S = 15     # After its end a bulletin is waited for no longer.
 CORRELATION_MIN = 0.9
 GAP_MS_MAX = 20
 LATE_MS_MAX = 200  # A busy machine may be this late; see make bench.
@@ -98,25 +99,26 @@ class Bulletin:
     def devices_with(self, event):
         return {r["device"] for r in self.receipts if r["event"] == event}
 
+    def over(self):
+        return self.start_ms / 1000 + self.duration_ms / 1000
+
     def follow(self, stack, wanted):
-        """Until every addressed loudspeaker has confirmed, or it is overdue."""
-        end = time.time() + (self.start_ms / 1000 - time.time()
-                             + self.duration_ms / 1000 + 15)
-        while time.time() < end:
-            self.look(stack)
-            if self.steps["distributed"] is None and \
-                    self.devices_with("verified") >= wanted:
-                self.step("distributed", self.since)
-            if self.devices_with("finished") >= wanted:
-                over = self.start_ms / 1000 + self.duration_ms / 1000
-                self.steps["confirmed"] = round(
-                    max(time.time() - over, 0) * 1000, 1)
-                break
-            time.sleep(0.25)
-        late = [r["first_sample_us"] / 1000 - self.start_ms
-                for r in self.receipts if r["event"] == "started"]
-        if late:
+        """Look once; True when every addressed loudspeaker has confirmed, or
+        it is overdue."""
+        if self.steps["confirmed"] is not None:
+            return True
+        self.look(stack)
+        if self.steps["distributed"] is None and \
+                self.devices_with("verified") >= wanted:
+            self.step("distributed", self.since)
+        if self.devices_with("finished") >= wanted:
+            self.steps["confirmed"] = round(
+                max(time.time() - self.over(), 0) * 1000, 1)
+            late = [r["first_sample_us"] / 1000 - self.start_ms
+                    for r in self.receipts if r["event"] == "started"]
             self.steps["started"] = round(max(late, key=abs), 3)
+            return True
+        return time.time() > self.over() + OVERDUE_S
 
 
 def read_wav(path):
@@ -249,8 +251,8 @@ def perform(stack, args, communes):
     wanted = {d for d, a in stack.speakers.items() if a == area}
     say("• Loa nhận nội dung, kiểm tra chữ ký và chờ đến giờ ...",
         "• The loudspeakers fetch, verify, and wait for the moment ...")
-    for b in (audio, text):
-        b.follow(stack, wanted)
+    while not all([b.follow(stack, wanted) for b in (audio, text)]):
+        time.sleep(0.2)
     report = write_report(stack, [audio, text])
     # The text's source is what the speech engine said: the archived sound.
     spoken = stack.path("text.opus")

@@ -137,6 +137,24 @@ static int send_parts(struct ctl *c,
 
 static void print_content(const struct ctl *c, const Loa__V1__Content *k);
 
+static int show(struct ctl *c, ProtobufCBinaryData hash)
+{
+    char digits[2 * LOA_HASH_BYTES + 1];
+    Loa__V1__ContentAnswer *found;
+    int rc;
+
+    if (hash.len != LOA_HASH_BYTES)
+        return ctl_fail(c, CTL_FAILED, "trả lời sai dạng",
+                        "the answer is malformed");
+    loa_hex(hash.data, hash.len, digits);
+    rc = link_content(c, digits, &found);
+    if (rc == CTL_OK)
+        print_content(c, found->contents[0]);
+    if (found != NULL)
+        loa__v1__content_answer__free_unpacked(found, NULL);
+    return rc;
+}
+
 /* One look at the upload: *done when it ended, well or not. */
 static int look(struct ctl *c, const uint8_t id[LOA_ID_BYTES], bool *done)
 {
@@ -161,11 +179,10 @@ static int look(struct ctl *c, const uint8_t id[LOA_ID_BYTES], bool *done)
             rc = ctl_fail(
                 c, CTL_REFUSED, "%s", "%s",
                 f == NULL ? "?" : (c->english ? f->text_en : f->text_vi));
-        } else if (a->upload->stage == LOA__V1__UPLOAD__STAGE__STAGE_DONE &&
-                   a->n_contents > 0) {
+        } else if (a->upload->stage == LOA__V1__UPLOAD__STAGE__STAGE_DONE) {
             *done = true;
             out_progress(c, c->english ? "encode" : "mã hoá", 1000);
-            print_content(c, a->contents[0]);
+            rc = show(c, a->upload->content_hash);
         }
     }
     if (m != NULL)
