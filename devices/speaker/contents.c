@@ -14,7 +14,7 @@ void contents_init(struct contents *cs, uint64_t bytes_max)
     for (size_t i = 0; i < CONTENTS_MAX; i++)
         cs->contents[i].used = false;
     for (size_t i = 0; i < FETCHES_MAX; i++)
-        cs->fetches[i].used = false;
+        cs->fetches[i].used = cs->fetches[i].opened = false;
 }
 
 struct content *contents_find(const struct contents *cs,

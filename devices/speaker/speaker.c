@@ -152,7 +152,7 @@ static void close_gaps(struct speaker *s)
     if (!s->loaded_ledger) {
         if (s->ledger.closed_at_ms < at_ms)
             s->ledger.closed_at_ms = at_ms;
-        s->ledger_soon = true;
+        s->ledger_due = true;
     }
     if (!s->loaded_memo) {
         /* Sessions rise even over a lost memory. */

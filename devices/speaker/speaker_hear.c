@@ -48,6 +48,10 @@ static bool believe(struct speaker *s,
         refuse(s, topic->kind, "malformed");
         return false;
     }
+    /* A head from the future is no lie: it tells that our clock is behind. It
+     * is judged at its own time. */
+    if (type == LOA_TYPE_HEAD && e->header.issued_at_ms > want.now_ms)
+        want.now_ms = e->header.issued_at_ms;
     v = loa_trust_verify(&s->trust, e, &want, who);
     if (v != LOA_VERDICT_OK) {
         refuse(s, topic->kind, loa_verdict_name(v));
