@@ -28,17 +28,26 @@ static struct parts_import *find(struct parts *s,
     return NULL;
 }
 
-/* A free place, or that of the import that has been idle longest. */
-static struct parts_import *make_room(struct parts *s, int64_t now_ms)
+/* The place of the owner's import before (a client that gave up begins again),
+ * a free one, or that of the import that has been idle longest. */
+static struct parts_import *make_room(struct parts *s,
+                                      const char *owner,
+                                      int64_t now_ms)
 {
-    struct parts_import *oldest = &s->imports[0];
+    struct parts_import *free_one = NULL, *oldest = &s->imports[0];
 
     for (size_t i = 0; i < IMPORTS_MAX; i++) {
-        if (!s->imports[i].used)
-            return &s->imports[i];
-        if (s->imports[i].touched_at_ms < oldest->touched_at_ms)
-            oldest = &s->imports[i];
+        struct parts_import *p = &s->imports[i];
+
+        if (p->used && strcmp(p->owner, owner) == 0)
+            return p;
+        if (!p->used)
+            free_one = p;
+        if (p->touched_at_ms < oldest->touched_at_ms)
+            oldest = p;
     }
+    if (free_one != NULL)
+        return free_one;
     return now_ms - oldest->touched_at_ms >= IMPORT_IDLE_MS ? oldest : NULL;
 }
 
@@ -49,7 +58,7 @@ static struct parts_import *begin(struct parts *s,
                                   const uint8_t **dropped)
 {
     static uint8_t dropped_id[LOA_ID_BYTES];
-    struct parts_import *i = make_room(s, now_ms);
+    struct parts_import *i = make_room(s, owner, now_ms);
 
     if (i == NULL)
         return NULL;

@@ -17,7 +17,7 @@
 
 #define PARTS_N_MAX 64
 #define PART_LEN_MAX 48000
-#define IMPORTS_MAX 4                 /* At the same time. */
+#define IMPORTS_MAX 4                 /* At the same time; one a principal. */
 #define IMPORT_IDLE_MS (10 * 60000ll) /* Then its place may be taken. */
 
 struct part {
@@ -43,8 +43,9 @@ struct parts {
     struct parts_import imports[IMPORTS_MAX];
 };
 
-/* Take a piece. *import is set when it belongs to one; *dropped to the id of an
- * idle import that made room (its stored pieces can go), or is NULL. A piece
+/* Take a piece. *import is set to where it belongs; *dropped to the id of an
+ * import that made room (its owner's own before, or an idle one; its stored
+ * pieces can go), or is NULL. A piece
  * that is there already is harmless. LOA_EINVAL: *why; nothing changed. */
 LOA_MUST_CHECK int parts_take(struct parts *s,
                               const struct part *p,
