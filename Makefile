@@ -177,7 +177,7 @@ fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzzer FUZZ_S seconds each (clang)
 	  echo "  ok    fuzz $$n $$(grep -o 'number_of_executed_units: *[0-9]*' build/corpus/$$n.log | tr -dc 0-9) runs"; done
 
 # A harness begins with a comment "link:" and the pure sources that it needs.
-build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch])
+build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch] services/*/*.[ch])
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
