@@ -4,18 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text that was too long is cut; not within a letter. */
-static void trim(char *text, int len)
-{
-    size_t at = REFUSAL_TEXT_CAP - 1;
+#include "proto/text.h"
 
-    if (len < REFUSAL_TEXT_CAP)
-        return;
-    while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
-        at--;
-    if (at > 0 && ((unsigned char)text[at - 1] & 0x80) != 0)
-        at--;
-    text[at] = '\0';
+/* What was asked may stand in a sentence: whatever is no text for people there,
+ * and a letter that was cut at the end, becomes a question mark. */
+static void clean(char *text)
+{
+    size_t len = strlen(text), n;
+    uint32_t c;
+
+    for (size_t i = 0; i < len; i += n) {
+        n = loa_utf8_next((const uint8_t *)text + i, len - i, &c);
+        if (n == 0 || c < ' ' || c == 0x7f) {
+            n = 1;
+            text[i] = '?';
+        }
+    }
 }
 
 static void fill(struct refusal *r,
@@ -24,8 +28,10 @@ static void fill(struct refusal *r,
                  va_list ap,
                  va_list again)
 {
-    trim(r->vi, vsnprintf(r->vi, sizeof r->vi, vi, ap));
-    trim(r->en, vsnprintf(r->en, sizeof r->en, en, again));
+    vsnprintf(r->vi, sizeof r->vi, vi, ap);
+    vsnprintf(r->en, sizeof r->en, en, again);
+    clean(r->vi);
+    clean(r->en);
 }
 
 int refuse(struct refusal *r,

@@ -3,6 +3,8 @@
 #include "check.h"
 #include "world.h"
 
+static uint8_t chain_store[LOA_CERTIFICATE_BYTES_MAX];
+
 #define COMMUNE "vn/08/070/02215"
 #define STAFF (LOA_POWERS_ALL & ~LOA_POWER_DRILL)
 
@@ -269,8 +271,8 @@ static const struct registry_answer *add(const char *name,
     size_t len;
 
     world_certificate(&authority_key, &key, name, area, LOA_ROLE_STAFF,
-                      LOA_POWER_SCHEDULE, serial, chain_store[0], &len);
-    q.add.certificates[0] = (struct loa_bytes){chain_store[0], len};
+                      LOA_POWER_SCHEDULE, serial, chain_store, &len);
+    q.add.certificates[0] = (struct loa_bytes){chain_store, len};
     q.add.certificates[1] = identity.certificates[1];
     q.add.certificates_n = 2;
     return world_ask("vn", STAFF, 100, &q, NOW);

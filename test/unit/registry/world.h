@@ -21,7 +21,6 @@ static struct loa_trust trust;
 static struct loa_key root_key, authority_key;
 static struct loa_certificate authority;
 static struct registry_update update;
-static uint8_t chain_store[2][LOA_CERTIFICATE_BYTES_MAX];
 
 static struct loa_key world_key(uint8_t n)
 {
@@ -122,11 +121,12 @@ static void world_reset(void)
 }
 
 /* Ask as somebody of an area with these powers. */
-static const struct registry_answer *world_ask(const char *area,
-                                               uint32_t powers,
-                                               uint8_t message,
-                                               const struct registry_request *q,
-                                               int64_t now_ms)
+static inline const struct registry_answer *world_ask(
+    const char *area,
+    uint32_t powers,
+    uint8_t message,
+    const struct registry_request *q,
+    int64_t now_ms)
 {
     static struct loa_certificate who;
     static uint8_t message_id[LOA_ID_BYTES];
@@ -144,24 +144,28 @@ static const struct registry_answer *world_ask(const char *area,
     return &update.answer;
 }
 
-static void world_event(enum registry_event_type type, int64_t now_ms)
+static inline void world_event(enum registry_event_type type, int64_t now_ms)
 {
     struct registry_event ev = {.type = type, .now_ms = now_ms};
 
     registry_step(&registry, &ev, &update);
 }
 
-/* Import a file in one piece and let it be committed. */
-static const struct registry_answer *world_import(const char *text,
-                                                  int64_t now_ms)
+/* Import a file and let it be committed; the answer to its last piece. */
+static inline const struct registry_answer *world_import(const char *text,
+                                                         int64_t now_ms)
 {
     static struct registry_answer answer;
-    struct registry_request q = {
-        .what = REGISTRY_AREA_IMPORT,
-        .part = {.parts_n = 1, .csv = {(const uint8_t *)text, strlen(text)}}};
+    struct registry_request q = {.what = REGISTRY_AREA_IMPORT};
+    size_t len = strlen(text), at = 0;
     unsigned flags;
 
-    answer = *world_ask("vn", LOA_POWERS_ALL, 250, &q, now_ms);
+    q.part.parts_n = (uint32_t)((len + PART_LEN_MAX - 1) / PART_LEN_MAX);
+    for (; at < len; at += PART_LEN_MAX, q.part.part++) {
+        q.part.csv.data = (const uint8_t *)text + at;
+        q.part.csv.len = len - at < PART_LEN_MAX ? len - at : PART_LEN_MAX;
+        answer = *world_ask("vn", LOA_POWERS_ALL, 250, &q, now_ms);
+    }
     flags = update.flags;
     if (flags & REGISTRY_SAVE_PLAN)
         world_event(REGISTRY_IMPORTED, now_ms);
