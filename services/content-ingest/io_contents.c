@@ -3,9 +3,9 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "content-ingest/io_batch.h"
 #include "content-ingest/io_list.h"
 #include "content-ingest/io_reply.h"
-#include "content-ingest/io_uploads.h"
 #include "proto/io/clock.h"
 #include "proto/io/log.h"
 
@@ -104,24 +104,24 @@ static struct contents_slot *slot_of(struct contents *s, struct rpc_call *call)
     return t;
 }
 
-/* End a batch of one question. rows is told in any case, but when there was no
- * room for it. */
 static void ask(struct contents_slot *t,
                 const struct pg_stmt *stmt,
                 const struct pg_value values[],
                 pg_rows_cb rows)
 {
-    struct pg *pg = t->contents->pg;
-    int rv = pg_query(pg, stmt, values, rows, t);
-
-    if (rv != LOA_OK) {
-        pg_abort(pg);
+    if (batch_ask(t->contents->pg, stmt, values, rows, t) != LOA_OK)
         reply_refusal(t->call, REFUSE_DATABASE_BUSY);
-        return;
-    }
-    rv = pg_commit(pg, NULL, NULL);
+}
+
+static void change(struct contents_slot *t,
+                   const struct pg_stmt *stmt,
+                   const struct pg_value values[],
+                   pg_done_cb done)
+{
+    int rv = batch_change(t->contents->pg, stmt, values, done, t);
+
     if (rv != LOA_OK)
-        log_debug("content.ask", "text=%s", loa_strerror(rv));
+        done(t, rv);
 }
 
 /* --- finding ---------------------------------------------------------------
@@ -132,7 +132,7 @@ static void on_found(void *data, int status, const PGresult *res)
     struct contents_slot *t = data;
 
     if (status != LOA_OK)
-        reply_refusal(t->call, uploads_refusal(t->contents->pg, status));
+        reply_refusal(t->call, batch_refusal(t->contents->pg, status));
     else if (t->find.by_hash && PQntuples(res) == 0)
         reply_refusal(t->call, REFUSE_CONTENT_UNKNOWN);
     else
@@ -200,7 +200,7 @@ static void on_approved(void *data, int status)
     struct contents_slot *t = data;
 
     if (status != LOA_OK) {
-        reply_refusal(t->call, uploads_refusal(t->contents->pg, status));
+        reply_refusal(t->call, batch_refusal(t->contents->pg, status));
         return;
     }
     stats_add(t->contents->stats, STATS_APPROVALS, 1);
@@ -214,7 +214,6 @@ static void on_approved(void *data, int status)
 
 static void approve(struct contents_slot *t)
 {
-    struct pg *pg = t->contents->pg;
     uint8_t expires[8];
     struct pg_value values[] = {pg_bytes(t->approval_id, LOA_HASH_BYTES),
                                 pg_bytes(t->hash, LOA_HASH_BYTES),
@@ -222,12 +221,8 @@ static void approve(struct contents_slot *t)
                                 pg_text(t->area),
                                 pg_text(t->approver),
                                 pg_time_ms(t->expires_at_ms, expires)};
-    int rv = pg_query(pg, &stmts[STMT_APPROVE], values, NULL, NULL);
 
-    (void)rv;
-    rv = pg_commit(pg, on_approved, t);
-    if (rv != LOA_OK)
-        on_approved(t, rv);
+    change(t, &stmts[STMT_APPROVE], values, on_approved);
 }
 
 static void on_manifest(void *data, int status, const PGresult *res)
@@ -237,7 +232,7 @@ static void on_manifest(void *data, int status, const PGresult *res)
     size_t len;
 
     if (status != LOA_OK) {
-        reply_refusal(t->call, uploads_refusal(t->contents->pg, status));
+        reply_refusal(t->call, batch_refusal(t->contents->pg, status));
         return;
     }
     if (PQntuples(res) == 0) {
@@ -329,7 +324,7 @@ static void on_deleted(void *data, int status)
     struct contents_slot *t = data;
 
     if (status != LOA_OK) {
-        reply_refusal(t->call, uploads_refusal(t->contents->pg, status));
+        reply_refusal(t->call, batch_refusal(t->contents->pg, status));
         return;
     }
     log_info("content.deleting", "principal=%s", t->call->who.principal);
@@ -338,15 +333,10 @@ static void on_deleted(void *data, int status)
 
 static void delete (struct contents_slot *t)
 {
-    struct pg *pg = t->contents->pg;
     struct pg_value values[] = {pg_text(t->call->who.area),
                                 pg_bytes(t->hash, LOA_HASH_BYTES)};
-    int rv = pg_query(pg, &stmts[STMT_DELETE], values, NULL, NULL);
 
-    (void)rv;
-    rv = pg_commit(pg, on_deleted, t);
-    if (rv != LOA_OK)
-        on_deleted(t, rv);
+    change(t, &stmts[STMT_DELETE], values, on_deleted);
 }
 
 static void on_rights(void *data, int status, const PGresult *res)
@@ -354,7 +344,7 @@ static void on_rights(void *data, int status, const PGresult *res)
     struct contents_slot *t = data;
 
     if (status != LOA_OK)
-        reply_refusal(t->call, uploads_refusal(t->contents->pg, status));
+        reply_refusal(t->call, batch_refusal(t->contents->pg, status));
     else if (!pg_get_bool(res, 0, 1))
         reply_refusal(t->call, REFUSE_CONTENT_UNKNOWN);
     else if (!pg_get_bool(res, 0, 0) &&

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content-ingest/io_batch.h"
 #include "content-ingest/io_reply.h"
-#include "content-ingest/io_uploads.h"
 #include "proto/io/log.h"
 
 #define PREFIX "export-" /* Of our files in the work directory. */
@@ -180,13 +180,8 @@ static void read_page(struct exports *s)
         pg_i32((int32_t)s->next, from),
         pg_i32((int32_t)(s->next + EXPORT_PAGE_PACKETS), to)};
 
-    if (pg_query(s->pg, &stmts[STMT_PACKETS], values, on_page, s) != LOA_OK) {
-        pg_abort(s->pg);
+    if (batch_ask(s->pg, &stmts[STMT_PACKETS], values, on_page, s) != LOA_OK)
         made(s, REFUSE_DATABASE_BUSY);
-        return;
-    }
-    if (pg_commit(s->pg, NULL, NULL) != LOA_OK)
-        log_debug("export.page", "text=the connection is being lost");
 }
 
 static void on_write(uv_fs_t *fs)
@@ -351,7 +346,7 @@ static void on_content(void *data, int status, const PGresult *res)
     struct export *e;
 
     if (status != LOA_OK || PQntuples(res) == 0) {
-        reply_refusal(t->call, status != LOA_OK ? uploads_refusal(s->pg, status)
+        reply_refusal(t->call, status != LOA_OK ? batch_refusal(s->pg, status)
                                                 : REFUSE_CONTENT_UNKNOWN);
         return;
     }
@@ -385,14 +380,8 @@ void exports_request(struct exports *s,
     t->call = call;
     t->offset = offset;
     memcpy(t->hash, hash, LOA_HASH_BYTES);
-    if (pg_query(s->pg, &stmts[STMT_CONTENT], values, on_content, t) !=
-        LOA_OK) {
-        pg_abort(s->pg);
+    if (batch_ask(s->pg, &stmts[STMT_CONTENT], values, on_content, t) != LOA_OK)
         reply_refusal(call, REFUSE_DATABASE_BUSY);
-        return;
-    }
-    if (pg_commit(s->pg, NULL, NULL) != LOA_OK)
-        log_debug("export.ask", "text=the connection is being lost");
 }
 
 void exports_forget(struct exports *s, const uint8_t hash[LOA_HASH_BYTES])

@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "content-ingest/ingest.h"
-#include "content-ingest/io_uploads.h"
+#include "content-ingest/io_upload_rows.h"
 #include "content-ingest/io_worker.h"
 #include "content-ingest/packets.h"
 #include "content-ingest/stats.h"
@@ -35,7 +35,7 @@ struct job {
     int fd; /* -1: not open. */
     uv_fs_t fs;
     bool writing;
-    uint8_t *page; /* UPLOADS_PAGE_PARTS * UPLOAD_PART_LEN_MAX */
+    uint8_t *page; /* UPLOAD_PAGE_PARTS * UPLOAD_PART_LEN_MAX */
     size_t page_len;
     uint64_t at;       /* Bytes written. */
     int64_t last_part; /* Where the last part read began. */
@@ -67,7 +67,6 @@ struct jobs_conf {
 struct jobs {
     uv_loop_t *loop;
     struct pg *pg;
-    struct uploads *uploads;
     struct stats *stats;
     struct jobs_conf conf;
     /* A job is over: event is INGEST_JOB_ENDED, _AGAIN or _DIED. */

@@ -1,10 +1,15 @@
-#include "content-ingest/io_jobs_store.h"
-
-#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "content-ingest/io_jobs_steps.h"
 #include "content-ingest/sqlarray.h"
 #include "content-ingest/wire.h"
+#include "proto/io/clock.h"
+#include "proto/io/failpoint.h"
 #include "proto/io/log.h"
 
 enum {
@@ -66,7 +71,7 @@ static const struct pg_stmt stmts[] = {
          4, PG_NONE, false},
 };
 
-int jobs_store_open(struct pg *pg)
+int job_store_open(struct pg *pg)
 {
     int rv = pg_prepare(pg, stmts, sizeof stmts / sizeof stmts[0]);
 
@@ -74,7 +79,7 @@ int jobs_store_open(struct pg *pg)
                         : pg_query_now(pg, &stmts[STMT_ORPHANS], NULL, NULL);
 }
 
-int jobs_store_begin(struct job *j, pg_done_cb done)
+static int announce(struct job *j, pg_done_cb done)
 {
     struct pg *pg = j->jobs->pg;
     struct pg_value value =
@@ -86,7 +91,7 @@ int jobs_store_begin(struct job *j, pg_done_cb done)
     return pg_commit(pg, done, j);
 }
 
-void jobs_store_abandon(struct job *j)
+void job_store_abandon(struct job *j)
 {
     struct pg *pg = j->jobs->pg;
     struct pg_value value =
@@ -102,7 +107,7 @@ void jobs_store_abandon(struct job *j)
         log_debug("job.abandon", "text=%s", loa_strerror(rv));
 }
 
-int jobs_store_slice(struct job *j, pg_done_cb done, bool *more)
+static int store_slice(struct job *j, pg_done_cb done, bool *more)
 {
     struct pg *pg = j->jobs->pg;
     uint8_t packet[LOA_PACKET_BYTES_MAX], first[4];
@@ -188,7 +193,7 @@ static int insert_content(struct job *j, const struct wire_manifest *m)
     return pg_query(j->jobs->pg, &stmts[STMT_CONTENT], values, on_content, j);
 }
 
-int jobs_store_content(struct job *j, pg_done_cb done)
+static int store_content(struct job *j, pg_done_cb done)
 {
     struct pg *pg = j->jobs->pg;
     struct wire_manifest m;
@@ -208,6 +213,105 @@ int jobs_store_content(struct job *j, pg_done_cb done)
     if (rv == LOA_OK)
         rv = pg_query(pg, &stmts[STMT_SUBMISSION], submission, NULL, NULL);
     if (rv == LOA_OK)
-        rv = uploads_done(j->jobs->uploads, j->plan.id, j->content_hash);
+        rv = upload_rows_done(j->jobs->pg, j->plan.id, j->content_hash);
     return pg_commit(pg, done, j);
+}
+
+/* --- slice by slice --------------------------------------------------------
+ */
+
+static void on_stored(void *data, int status)
+{
+    struct job *j = data;
+    struct jobs *s = j->jobs;
+    double seconds = (double)(clock_mono_ms() - j->started_ms) / 1000;
+
+    if (s->closed)
+        return;
+    if (status != LOA_OK) {
+        job_fail_db(j, status);
+        return;
+    }
+    j->stored = true;
+    stats_add(s->stats, STATS_JOBS_DONE, 1);
+    stats_add(s->stats, STATS_SOUND_SECONDS, j->done.duration_ms / 1000.0);
+    metric_observe(&s->stats->m[STATS_ENCODE_SECONDS], seconds);
+    log_info("job.done", "principal=%s title=%s packets=%u took_s=%.1f",
+             j->plan.principal, j->plan.title, j->packets_n, seconds);
+    s->made(s->data, j);
+    job_end(j, INGEST_JOB_ENDED);
+}
+
+static void on_slice(void *data, int status)
+{
+    struct job *j = data;
+    struct frames_header *h = &j->packets.reader.header;
+    bool more;
+    int rv;
+
+    if (j->jobs->closed)
+        return;
+    if (status != LOA_OK) {
+        job_fail_db(j, status);
+        return;
+    }
+    (void)FAILPOINT("job.slice");
+    rv = store_slice(j, on_slice, &more);
+    if (rv == LOA_EINVAL) {
+        job_fail(j, REFUSE_ENCODER_OUTPUT);
+        return;
+    }
+    if (rv == LOA_OK && !more)
+        rv = store_content(j, on_stored);
+    if (rv != LOA_OK)
+        job_fail_db(j, rv);
+    else
+        j->jobs->progress(
+            j->jobs->data, j->plan.id,
+            JOBS_ENCODER_PERMILLE + (1000 - JOBS_ENCODER_PERMILLE) *
+                                        (j->packets.frames_n / 10) /
+                                        (h->frames_n / 10 + 1));
+}
+
+static int map_frames(struct job *j)
+{
+    struct stat st;
+    void *map;
+    int fd = open(j->frames_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return LOA_ESYS;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) {
+        close(fd);
+        return LOA_EINVAL;
+    }
+    map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (map == MAP_FAILED)
+        return LOA_ESYS;
+    j->map = map;
+    j->map_len = (size_t)st.st_size;
+    return LOA_OK;
+}
+
+/* The worker is gone, so nobody writes to the file that is mapped here. */
+void job_store(struct job *j)
+{
+    uint8_t seed[32];
+    int rv = map_frames(j);
+
+    if (rv == LOA_OK) {
+        randombytes_buf(seed, sizeof seed);
+        rv = packets_open(&j->packets, j->map, j->map_len, seed);
+        sodium_memzero(seed, sizeof seed);
+    }
+    if (rv != LOA_OK) {
+        log_error("job.frames", "file=%s text=%s", j->frames_path,
+                  loa_strerror(rv));
+        job_fail(j, REFUSE_ENCODER_OUTPUT);
+        return;
+    }
+    rv = announce(j, on_slice);
+    if (rv != LOA_OK)
+        job_fail_db(j, rv);
 }

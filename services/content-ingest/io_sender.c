@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "content-ingest/io_batch.h"
 #include "proto/io/clock.h"
 #include "proto/io/failpoint.h"
 #include "proto/io/log.h"
@@ -109,13 +110,7 @@ static void fetch(struct sender_lane *l)
                                 pg_i32((int32_t)first, from),
                                 pg_i32((int32_t)(first + BLOCK_PACKETS), to)};
 
-    if (pg_query(pg, &stmts[0], values, on_block, l) != LOA_OK) {
-        pg_abort(pg);
-        return;
-    }
-    l->fetching = true;
-    if (pg_commit(pg, NULL, NULL) != LOA_OK)
-        log_debug("sender.fetch", "text=the connection is being lost");
+    l->fetching = batch_ask(pg, &stmts[0], values, on_block, l) == LOA_OK;
 }
 
 /* --- packets ---------------------------------------------------------------

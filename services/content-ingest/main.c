@@ -17,6 +17,7 @@
 #include "content-ingest/io_reply.h"
 #include "content-ingest/io_sender.h"
 #include "content-ingest/io_sweep.h"
+#include "content-ingest/io_upload_rows.h"
 #include "content-ingest/io_uploads.h"
 #include "content-ingest/wire.h"
 #include "proto/io/clock.h"
@@ -78,7 +79,7 @@ static void poke(void *data)
         else if (up.action == INGEST_GIVE_UP)
             jobs_give_up(&a->jobs, up.upload, up.refusal);
         else if (up.action == INGEST_DROP &&
-                 uploads_note_dropped(&a->uploads, up.id) != LOA_OK)
+                 upload_rows_dropped(&a->service.pg, up.id) != LOA_OK)
             log_warn("upload.drop", "text=not noted; the next start does it");
     } while (up.action != INGEST_NOTHING);
     a->poking = false;
@@ -301,7 +302,6 @@ static void wire_modules(struct app *a)
     a->sender.data = a->sweep.data = a;
     a->uploads.ingest = &a->ingest;
     a->uploads.poke = poke;
-    a->jobs.uploads = &a->uploads;
     a->jobs.ended = on_job_ended;
     a->jobs.progress = on_job_progress;
     a->jobs.made = on_made;
