@@ -23,7 +23,7 @@ static size_t points_n;
 
 /* A misspelt fail point would make its test pass for nothing: so it ends the
  * program. */
-static void refuse(const char *text)
+_Noreturn static void refuse(const char *text)
 {
     log_error("failpoint.bad", "text=%s", text);
     _exit(2);
@@ -65,7 +65,6 @@ static int act(const char *name, const char *action)
         return LOA_OK;
     }
     refuse(action);
-    return LOA_OK;
 }
 
 int failpoint(const char *name)

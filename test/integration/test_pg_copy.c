@@ -10,8 +10,9 @@
 
 static const char *const setup[] = {
     "CREATE SCHEMA IF NOT EXISTS copytest",
-    "CREATE TABLE IF NOT EXISTS t"
-    " (k bigint PRIMARY KEY, x text, b bytea, at timestamptz)",
+    /* One statement, not two: hence the parentheses. */
+    ("CREATE TABLE IF NOT EXISTS t"
+     " (k bigint PRIMARY KEY, x text, b bytea, at timestamptz)"),
     "TRUNCATE t",
     "CREATE TEMP TABLE stage (LIKE t)",
 };
