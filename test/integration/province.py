@@ -82,9 +82,6 @@ class Province(Stack):
         return {r["device"] for r in self.report(bulletin)
                 if r["event"] == event}
 
-    def until(self, condition, what, limit_s=LIMIT_S):
-        self.wait(condition, limit_s, what)
-
     def samples(self, device):
         return read_wav(self.path("wav", device + ".wav"))
 

@@ -94,7 +94,7 @@ def test_tiers(province, communes, said):
     expected = {n: set().union(*(devices_below(communes, a) for a in areas))
                 for n, (areas, _) in plan.items()}
     expected["cancelled"] = set()
-    province.until(lambda: all(
+    province.wait(lambda: all(
         province.who(entries[n], "finished") >= expected[n] for n in plan),
         60, "every bulletin")
     for n in plan:
@@ -131,7 +131,7 @@ def test_overlap_is_refused_with_a_free_slot(province, communes, said):
 
 def silence_follows(province, entry, device, until_ms):
     """The moment passes (seen by the wall clock) and nobody has begun."""
-    province.until(lambda: ms(0) > until_ms + 1500, 60, "the moment")
+    province.wait(lambda: ms(0) > until_ms + 1500, 60, "the moment")
     assert not province.who(entry, "started")
     assert not province.who(entry, "finished")
 
@@ -156,7 +156,7 @@ def test_approver_revoked_in_between(province, communes):
     province.approve(content, who="thu")
     start = ms(9)
     entry = province.at(content, communes[0], start)
-    province.until(lambda: "p0" in province.who(entry, "verified"), LIMIT_S,
+    province.wait(lambda: "p0" in province.who(entry, "verified"), LIMIT_S,
                    "p0 verified")
     province.loactl("admin", "principal", "revoke", "thu")
     silence_follows(province, entry, "p0", start)
@@ -166,10 +166,10 @@ def test_approver_revoked_in_between(province, communes):
 def test_revoked_device_is_cut_off_at_once(province, communes, said):
     province.speak_up({"stolen": communes[0]})
     province.loactl("admin", "device", "revoke", "stolen")
-    province.until(lambda: "stolen" not in province.online(), 10, "cut off")
+    province.wait(lambda: "stolen" not in province.online(), 10, "cut off")
     start = ms(4)
     entry = province.at(said["commune"], communes[0], start)
-    province.until(lambda: "p0" in province.who(entry, "finished"), LIMIT_S,
+    province.wait(lambda: "p0" in province.who(entry, "finished"), LIMIT_S,
                    "p0")
     assert "stolen" not in province.who(entry, "received")
     assert "stolen" not in province.online()
@@ -187,15 +187,15 @@ def test_broker_without_memory_is_whole_in_10_s(province, communes, said):
               f"loa/1/up/state/{communes[1]}/@p1",
               "loa/1/pub/summary/vn"]
     for t in topics:
-        province.until(lambda: province.retained("lan", t), 10, t)
+        province.wait(lambda: province.retained("lan", t), 10, t)
     before = province.retained("lan", topics[0])
     province.kill("mosquitto")
     began = time.monotonic()
-    province.until(lambda: all(province.retained("lan", t, 1) for t in topics),
+    province.wait(lambda: all(province.retained("lan", t, 1) for t in topics),
                    15, "everything retained again")
     assert time.monotonic() - began < 15
     assert province.retained("lan", topics[0]) == before
-    province.until(lambda: province.online() >= {f"p{i}" for i in range(9)},
+    province.wait(lambda: province.online() >= {f"p{i}" for i in range(9)},
                    35, "all online again")
     province.loactl("lan", "schedule", "cancel", entry["bulletin"])
 
@@ -207,16 +207,16 @@ def test_speaker_that_was_off_catches_up(province, communes):
     start = ms(25)
     entry = province.at(content, communes[4], start)
     # The push is over when the service has nothing more to send.
-    province.until(lambda: province.loactl("lan", "content", "ls")[0][
+    province.wait(lambda: province.loactl("lan", "content", "ls")[0][
         "needed_by"], 10, "the service knows the need")
     began = time.monotonic()
     p = province.processes["speaker-p4"]
     p.wanted = True
     p.start()
-    province.until(lambda: "p4" in province.who(entry, "verified"), 10,
+    province.wait(lambda: "p4" in province.who(entry, "verified"), 10,
                    "programme and content within 10 s")
     assert time.monotonic() - began < 10
-    province.until(lambda: "p4" in province.who(entry, "finished"), 40, "said")
+    province.wait(lambda: "p4" in province.who(entry, "finished"), 40, "said")
     assert province.heard("p4", content) >= 0.9
 
 
@@ -227,7 +227,7 @@ def test_service_killed_and_work_goes_on(province, communes, name):
     content = province.say(f"Dịch vụ {name} vừa bị dừng đột ngột.")
     province.approve(content)
     entry = province.at(content, communes[5], ms(5))
-    province.until(lambda: "p5" in province.who(entry, "finished"), LIMIT_S,
+    province.wait(lambda: "p5" in province.who(entry, "finished"), LIMIT_S,
                    "said")
     assert province.heard("p5", content) >= 0.9
     finished = [r for r in province.report(entry) if r["device"] == "p5"
@@ -250,7 +250,7 @@ def decode(payload, view):
 def test_protoc_reads_messages(province, communes, said):
     entry = province.at(said["district"], communes[7], ms(2000))
     area = communes[7]
-    province.until(lambda: entry["bulletin"] and province.retained(
+    province.wait(lambda: entry["bulletin"] and province.retained(
         "lan", f"loa/1/down/programme/{area}"), 10, "programme")
     programme = decode(province.retained("lan", f"loa/1/down/programme/{area}"),
                        "ProgrammeView")
