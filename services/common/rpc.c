@@ -292,7 +292,8 @@ static void look_up(struct rpc_call *call, const struct loa_envelope *e)
         end(call);
         return;
     }
-    memcpy(call->body, e->header.body.data, e->header.body.len);
+    if (e->header.body.len > 0) /* Else data may be NULL. */
+        memcpy(call->body, e->header.body.data, e->header.body.len);
     call->body_len = e->header.body.len;
     rv = inbox_find(r->o.inbox, call->message_id, LOA_ID_BYTES, on_found, call);
     if (rv == LOA_ESTALE) {
