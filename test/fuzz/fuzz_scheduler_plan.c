@@ -176,7 +176,7 @@ static void check_all(void)
 
 static void ask(struct input *in)
 {
-    const struct person *who = next(in) % 4 == 0 ? &w->district : &w->lan;
+    const struct person *who = next(in) % 8 == 1 ? &w->district : &w->lan;
     uint64_t revision = w->core.revision;
     enum say_code code = world_ask(w, who);
     int64_t free_ms = w->up.answer->proposed_start_at_ms;
@@ -197,12 +197,23 @@ static void ask(struct input *in)
     assert(code == SAY_OK);
 }
 
+/* Mostly within the same hours, so that bulletins meet. */
 static int64_t read_start(struct input *in)
 {
-    int64_t steps = next(in) | (int64_t)(next(in) % 16) << 8;
+    int64_t day = next(in) % 64;
 
-    /* Up to 14 days ahead; a little before now, too. */
-    return w->at_ms - 4 * GRID_MS + steps * GRID_MS;
+    return w->at_ms + (next(in) % 72 - 2) * GRID_MS +
+           (day < 14 ? day * LOA_DAY_MS : 0);
+}
+
+static uint32_t read_areas(struct input *in, char areas[][LOA_AREA_CAP])
+{
+    uint32_t n = next(in);
+
+    n = n < 192 ? 1 : n % 3 + 1;
+    for (uint32_t i = 0; i < n; i++)
+        strcpy(areas[i], world_areas[next(in) % WORLD_AREAS_N]);
+    return n;
 }
 
 static struct loa_bytes read_approval(struct input *in)
@@ -221,9 +232,7 @@ static void do_add(struct input *in)
     r->by_id = true;
     memset(r->bulletin_id, next(in), sizeof r->bulletin_id);
     r->approval = read_approval(in);
-    r->areas_n = next(in) % 3 + 1;
-    for (uint32_t i = 0; i < r->areas_n; i++)
-        strcpy(r->areas[i], world_areas[next(in) % WORLD_AREAS_N]);
+    r->areas_n = read_areas(in, r->areas);
     r->start_at_ms = read_start(in);
     r->class = next(in) % 2 + 1;
     r->frequency = next(in) % 3;
@@ -231,7 +240,7 @@ static void do_add(struct input *in)
     r->weekdays = r->frequency == SLOTS_WEEKLY
                       ? next(in) % 128 | 1u << slots_weekday(r->start_at_ms)
                       : 0;
-    r->dry_run = next(in) % 8 == 0;
+    r->dry_run = next(in) % 8 == 1;
     ask(in);
 }
 
