@@ -26,7 +26,7 @@ static const struct right table[] = {
     /* A pole hears its own area and every area above it, speaks as itself. */
     {DEVICE, NULL, 0, READ,  DOWN, ANY,         RIGHTS_ABOVE, LIMITED},
     {DEVICE, NULL, 0, READ,  DOWN, ANY,         RIGHTS_OWN,   LIMITED},
-    {DEVICE, NULL, 0, READ,  RPC,  "reply",     RIGHTS_OWN,   0},
+    {DEVICE, NULL, 0, READ,  RPC,  "reply",     RIGHTS_OWN,   LIMITED},
     {DEVICE, NULL, 0, WRITE, UP,   "state",     RIGHTS_OWN,   RETAIN | WILL},
     {DEVICE, NULL, 0, WRITE, UP,   "health",    RIGHTS_OWN,   0},
     {DEVICE, NULL, 0, WRITE, UP,   "receipt",   RIGHTS_OWN,   0},

@@ -188,6 +188,7 @@ def test_device_without_a_clock_listens_and_asks_the_time(w):
         issued_at_ms=1000))
     assert pole.subscribe("loa/1/down/+/vn/08") == 1
     assert pole.subscribe("loa/1/down/+/vn/08/070/02215/@pole_2") == 1
+    assert pole.subscribe("loa/1/rpc/reply/vn/08/070/02215/@pole_2") == 1
     assert pole.publish("loa/1/rpc/scheduler/vn/08/070/02215/@pole_2",
                         b"?") == 0x10
     for topic in "up/state", "up/health", "up/want", "up/receipt":

@@ -181,7 +181,7 @@ static void test_limited_device_only_listens_and_asks_the_time(void)
     CHECK_INT("down", may(&h, SUB, "loa/1/down/+/vn"), true);
     CHECK_INT("own", may(&h, SUB, "loa/1/down/+/vn/08/@pole"), true);
     CHECK_INT("time", may(&h, PUB, "loa/1/rpc/scheduler/vn/08/@pole"), true);
-    CHECK_INT("reply", may(&h, SUB, "loa/1/rpc/reply/vn/08/@pole"), false);
+    CHECK_INT("reply", may(&h, SUB, "loa/1/rpc/reply/vn/08/@pole"), true);
     CHECK_INT("state", may(&h, PUB, "loa/1/up/state/vn/08/@pole"), false);
     CHECK_INT("want", may(&h, PUB, "loa/1/up/want/vn/08/@pole"), false);
 }
@@ -252,7 +252,7 @@ static bool device_reads(const struct rights_holder *h,
                          bool own)
 {
     if (is(t->plane, "rpc"))
-        return is(t->kind, "reply") && own && !h->limited;
+        return is(t->kind, "reply") && own;
     if (!is(t->plane, "down"))
         return false;
     return own || (is(t->end, "") && below(h->area, t->area));
