@@ -295,6 +295,8 @@ static int judge_tree(const struct planning *g)
  * path of five segments always fits. */
 static void set_path(struct area_plan *p, struct area_draft *d)
 {
+    int len;
+
     if (d->path[0] != '\0')
         return;
     if (d->parent == AREA_NONE) {
@@ -302,9 +304,9 @@ static void set_path(struct area_plan *p, struct area_draft *d)
         return;
     }
     set_path(p, &p->drafts[d->parent]);
-    snprintf(d->path, sizeof d->path, "%s/%s", p->drafts[d->parent].path,
-             d->id);
-    assert(loa_area_valid(d->path));
+    len = snprintf(d->path, sizeof d->path, "%s/%s", p->drafts[d->parent].path,
+                   d->id);
+    assert(len > 0 && (size_t)len < sizeof d->path);
 }
 
 /* --- steps ---------------------------------------------------------------- */

@@ -101,6 +101,11 @@ static void test_bad(void)
         {"no tier", HEADER "vn,,,Việt Nam\n", 2},
         {"no name", HEADER "vn,,central,\n", 2},
         {"name of spaces", HEADER "vn,,central,\"  \"\n", 2},
+        {"long name",
+         HEADER "vn,,central,0123456789012345678901234567890123456789012345678"
+                "9012345678901234567890123456789012345678901234567890123456789"
+                "01234567890123456789\n",
+         2},
         {"three columns", HEADER "vn,,central\n", 2},
         {"five columns", HEADER "vn,,central,V,x\n", 2},
         {"latin-1", HEADER "vn,,central,Vi\xeat Nam\n", 2},

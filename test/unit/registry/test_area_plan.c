@@ -348,6 +348,48 @@ static const struct step reuse[] = {
      {{NULL, 0, NULL}}},
 };
 
+static const struct step twins[] = {
+    {"a tree",
+     HEADER VN P08 "x,08,district,Huyện X\n",
+     DAY,
+     DAY,
+     "vn",
+     0,
+     0,
+     3,
+     0,
+     0,
+     0,
+     0,
+     {{NULL, 0, NULL}}},
+    {"closed",
+     HEADER "x,,closed,\n",
+     2 * DAY,
+     2 * DAY,
+     "vn",
+     0,
+     0,
+     0,
+     0,
+     0,
+     1,
+     0,
+     {{NULL, 0, NULL}}},
+    {"two new areas never share an id",
+     HEADER "x_2,08,district,Huyện Y\nx,08,district,Huyện Z\n",
+     3 * DAY,
+     3 * DAY,
+     "vn",
+     0,
+     0,
+     2,
+     0,
+     0,
+     0,
+     0,
+     {{"vn/08/x_2", 3 * DAY, "Huyện Y"}, {"vn/08/x_3", 3 * DAY, "Huyện Z"}}},
+};
+
 static const struct step refusals[] = {
     {"no root",
      HEADER P08,
@@ -806,6 +848,7 @@ int main(void)
     check_history();
     RUN(reuse);
     check_history();
+    RUN(twins);
     RUN(refusals);
     check_history();
     RUN(future);

@@ -269,8 +269,11 @@ static int take(uint8_t id,
 
 static void test_parts(void)
 {
+    static const uint8_t text_49k[49000];
+    struct part big = {.parts_n = 1, .csv = {text_49k, sizeof text_49k}};
     struct parts_import *first, *i;
     const uint8_t *dropped;
+    struct refusal why;
 
     world_reset();
     CHECK_INT("one", take(1, 0, 2, "a", NOW, &first, &dropped), REFUSAL_NONE);
@@ -289,6 +292,10 @@ static void test_parts(void)
     CHECK_INT("whole", parts_whole(i) && i == first, 1);
     CHECK_INT("text", parts_text(i, 1).len, 4);
     parts_drop(i);
+    CHECK_INT("big",
+              parts_take(&registry.parts, &big, "a", NOW, &i, &dropped, &why),
+              LOA_EINVAL);
+    CHECK_INT("big", why.code, REFUSAL_TOO_LARGE);
 
     CHECK_INT("a", take(1, 0, 2, "a", NOW, &i, &dropped), REFUSAL_NONE);
     CHECK_INT("b", take(2, 0, 2, "b", NOW + 1, &i, &dropped), REFUSAL_NONE);

@@ -365,6 +365,18 @@ static void test_revoke_device(void)
     CHECK_INT("revoked", update.revoked_n, 1);
     CHECK_INT("not again", enrol(code, "d1", 10, NOW)->status.code,
               REFUSAL_REVOKED);
+    memcpy(code, ask_code("vn", STAFF, 3, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("nor with another code", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_REVOKED);
+    CHECK_INT("others", revoke("vn/66", STAFF, "d1", NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("a new key", enrol(code, "d1", 11, NOW)->status.code,
+              REFUSAL_NONE);
+    memcpy(code, ask_code("vn", STAFF, 4, "d2", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("one key, two devices", enrol(code, "d2", 11, NOW)->status.code,
+              REFUSAL_EXISTS);
 }
 
 static void test_full_list(void)
