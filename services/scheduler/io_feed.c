@@ -19,7 +19,10 @@ static void on_committed(void *data, int status);
 
 static struct feed_commit *room(struct feed *f)
 {
-    if (!pg_has_room(&f->service->pg, IO_PG_ENTRIES_MAX))
+    const struct pg *pg = &f->service->pg;
+
+    if (!pg_has_room(pg, IO_PG_ENTRIES_MAX) ||
+        pg->unanswered_len + IO_PG_BYTES_MAX > PG_UNANSWERED_LEN_MAX)
         return NULL;
     for (size_t i = 0; i < FEED_COMMITS_MAX; i++)
         if (!f->commits[i].used)
@@ -215,7 +218,6 @@ static void on_committed(void *data, int status)
     metric_observe(&f->stats.own[STATS_COMMIT],
                    (double)(clock_mono_us() - c->began_us) / 1e6);
     feed(f, &ev, NULL, NULL);
-    f->on_committed(f->data);
     drain(f);
 }
 
@@ -256,21 +258,58 @@ void feed_areas(struct feed *f, const struct sync_page *page, bool complete)
     feed(f, &ev, NULL, NULL);
 }
 
+/* Did we sign it? */
+static bool is_own(struct feed *f, const struct loa_envelope *e)
+{
+    struct loa_expect want = {.type = LOA_TYPE_PROGRAMME,
+                              .now_ms = clock_wall_ms(),
+                              .time_trusted = true};
+    enum loa_verdict v =
+        loa_trust_verify(&f->service->trust.trust, e, &want, NULL);
+
+    return (v == LOA_VERDICT_OK || v == LOA_VERDICT_EXPIRED) &&
+           memcmp(e->signatures[0].key, f->service->identity.key.public_key,
+                  LOA_KEY_BYTES) == 0;
+}
+
+void feed_programme(struct feed *f, const struct mqtt_msg *m)
+{
+    struct loa_bytes p = {m->payload, m->len};
+    struct scheduler_event ev = {.type = SCHEDULER_SEEN};
+    uint8_t hash[LOA_HASH_BYTES];
+    struct loa_envelope e;
+    struct loa_topic t;
+    uint32_t row;
+
+    if (m->len == 0 || loa_topic_parse(m->topic, &t) != LOA_OK)
+        return;
+    loa_hash(p, hash);
+    row = areas_find(&f->core.plan.areas, t.area);
+    if (row != AREA_NONE && memcmp(f->core.plan.areas.rows[row].programme.hash,
+                                   hash, sizeof hash) == 0)
+        return;
+    loa_arena_reset(&f->wire.answer);
+    if (loa_envelope_parse(&f->wire.answer, p, &e) != LOA_OK ||
+        strcmp(e.header.area, t.area) != 0 || !is_own(f, &e)) {
+        log_warn("programme.stranger", "area=%s text=not signed by us", t.area);
+        return;
+    }
+    ev.seen_area = t.area;
+    if (wire_programme(&f->wire, e.header.body, &ev.seen_version) == LOA_OK)
+        feed(f, &ev, NULL, NULL);
+}
+
 /* --- open, close ---------------------------------------------------------- */
 
 int feed_open(struct feed *f,
               struct service *service,
               const struct scheduler_conf *conf,
-              uint64_t *areas_version,
-              void (*on_committed_cb)(void *data),
-              void *data)
+              uint64_t *areas_version)
 {
     int rv;
 
     memset(f, 0, sizeof *f);
     f->service = service;
-    f->on_committed = on_committed_cb;
-    f->data = data;
     uv_timer_init(&service->loop, &f->tick);
     f->tick.data = f;
     f->open = true;

@@ -29,8 +29,6 @@ struct feed_commit {
 
 struct feed {
     struct service *service;
-    void (*on_committed)(void *data); /* Heads may be due. */
-    void *data;
     struct scheduler core;
     struct scheduler_update update;
     struct wire wire;
@@ -48,9 +46,7 @@ struct feed {
 LOA_MUST_CHECK int feed_open(struct feed *f,
                              struct service *service,
                              const struct scheduler_conf *conf,
-                             uint64_t *areas_version,
-                             void (*on_committed)(void *data),
-                             void *data);
+                             uint64_t *areas_version);
 
 /* A rpc_request_cb without its data. */
 void feed_request(struct feed *f, struct rpc_call *call);
@@ -60,6 +56,9 @@ void feed_trust(struct feed *f);
 
 /* A page of the area tree is durable. */
 void feed_areas(struct feed *f, const struct sync_page *page, bool complete);
+
+/* A message on down/programme/...: what the broker holds, and our own. */
+void feed_programme(struct feed *f, const struct mqtt_msg *m);
 
 /* Close the handles; feed_free() when the loop has run out. */
 void feed_close(struct feed *f);

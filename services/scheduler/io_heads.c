@@ -7,9 +7,11 @@
 #include "proto/io/log.h"
 #include "scheduler/wire.h"
 
+static void pump(struct io_heads *h);
+
 static void on_timer(uv_timer_t *timer)
 {
-    io_heads_pump(timer->data);
+    pump(timer->data);
 }
 
 void io_heads_open(struct io_heads *h,
@@ -46,7 +48,7 @@ static void on_acked(void *data, int status, unsigned reason)
         log_warn("head.refused", "reason=0x%02x text=%s", reason,
                  loa_strerror(status));
     else
-        io_heads_pump(h);
+        pump(h);
 }
 
 /* device NULL: for everybody, retained. row may be AREA_NONE: an area without
@@ -89,7 +91,9 @@ static int publish(struct io_heads *h,
     return rv;
 }
 
-void io_heads_pump(struct io_heads *h)
+/* Publish what is due, as far as the broker keeps up. A head waits for the next
+ * tick, so that the programme it names is mostly there before it. */
+static void pump(struct io_heads *h)
 {
     while (h->open && h->service->mqtt.connected &&
            h->unacked_n < IO_HEADS_UNACKED_MAX) {

@@ -28,9 +28,6 @@ void io_heads_open(struct io_heads *h,
                    uint64_t interval_ms,
                    struct stats *stats);
 
-/* Publish what is due, as far as the broker keeps up. */
-void io_heads_pump(struct io_heads *h);
-
 /* A message on rpc/scheduler/...: true if it was a TimeRequest. */
 bool io_heads_message(struct io_heads *h, const struct mqtt_msg *m);
 

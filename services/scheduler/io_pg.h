@@ -10,6 +10,8 @@
 
 /* Entries that one update may take in the queue of pg, at most. */
 #define IO_PG_ENTRIES_MAX 400
+#define IO_PG_BYTES_MAX \
+    ((SCHEDULER_PROGRAMMES_MAX + 8) * LOA_ENVELOPE_BYTES_MAX)
 
 extern const struct pg_stmt io_pg_stmts[];
 extern const size_t io_pg_stmts_n;

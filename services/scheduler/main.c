@@ -3,6 +3,7 @@
  * This file only wires: io_feed.c is where the core meets the world, io_sync.c
  * keeps the copy of the area tree, io_heads.c publishes heads. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,13 +20,6 @@ struct app {
     struct sync sync;
     struct io_heads heads;
 };
-
-static void on_committed(void *data)
-{
-    struct app *a = data;
-
-    io_heads_pump(&a->heads);
-}
 
 static void on_page(void *data, const struct sync_page *page, bool complete)
 {
@@ -73,7 +67,7 @@ static int start(void *data)
     int rv;
 
     memcpy(conf.area, s->identity.leaf.area, sizeof conf.area);
-    rv = feed_open(&a->feed, s, &conf, &areas_version, on_committed, a);
+    rv = feed_open(&a->feed, s, &conf, &areas_version);
     if (rv == LOA_OK)
         rv = areas_put(areas, conf.area, &own);
     if (rv == LOA_OK)
@@ -87,15 +81,17 @@ static int start(void *data)
 static void connected(void *data)
 {
     struct app *a = data;
-    char filter[LOA_TOPIC_CAP];
+    char answers[LOA_TOPIC_CAP], programmes[LOA_TOPIC_CAP];
 
-    sync_filter(&a->service, filter);
-    if (mqtt_subscribe(&a->service.mqtt, filter, 1) != LOA_OK) {
+    sync_filter(&a->service, answers);
+    snprintf(programmes, sizeof programmes, "loa/1/down/programme/%s/#",
+             a->service.identity.leaf.area);
+    if (mqtt_subscribe(&a->service.mqtt, answers, 1) != LOA_OK ||
+        mqtt_subscribe(&a->service.mqtt, programmes, 1) != LOA_OK) {
         service_stop(&a->service, EXIT_FAILURE);
         return;
     }
     sync_start(&a->sync);
-    io_heads_pump(&a->heads);
 }
 
 static bool intercept(void *data, const struct mqtt_msg *m)
@@ -105,12 +101,19 @@ static bool intercept(void *data, const struct mqtt_msg *m)
     return io_heads_message(&a->heads, m);
 }
 
-/* What is no request, no trust list and no TimeRequest: answers to us. */
+/* What is no request, no trust list and no TimeRequest: answers to us, and the
+ * programmes that the broker holds. */
 static void message(void *data, const struct mqtt_msg *m)
 {
     struct app *a = data;
+    struct loa_topic t;
 
-    sync_message(&a->sync, m);
+    if (loa_topic_parse(m->topic, &t) != LOA_OK)
+        return;
+    if (t.plane == LOA_PLANE_RPC)
+        sync_message(&a->sync, m);
+    else
+        feed_programme(&a->feed, m);
 }
 
 static bool ready(void *data, const char **why)

@@ -300,6 +300,30 @@ static int on_committed(struct scheduler *s,
     return LOA_OK;
 }
 
+/* A programme newer than ours, or of an area that never had one: our tables are
+ * older than what we once signed, as after a restore. Devices refuse older
+ * versions, so ours must be made anew above it. */
+static int on_seen(struct scheduler *s,
+                   const struct scheduler_event *ev,
+                   struct scheduler_update *up)
+{
+    uint32_t row;
+    struct area *a;
+    int rv;
+
+    (void)up;
+    rv = areas_put(&s->plan.areas, ev->seen_area, &row);
+    if (rv != LOA_OK)
+        return rv;
+    a = &s->plan.areas.rows[row];
+    if (ev->seen_version <= a->programme.version)
+        return LOA_OK;
+    a->programme.version = ev->seen_version;
+    a->stale = true;
+    core_begin(s, PASS_ROLL);
+    return LOA_OK;
+}
+
 /* A new day moves the window. It never moves back: a clock that does would
  * take out of programmes what is listed in them. */
 static void advance(struct scheduler *s, int64_t at_ms)
@@ -322,7 +346,7 @@ int scheduler_step(struct scheduler *s,
                                    struct scheduler_update *) = {
         [SCHEDULER_REQUEST] = on_request,     [SCHEDULER_AREAS] = on_areas,
         [SCHEDULER_TRUST] = on_trust,         [SCHEDULER_TICK] = on_tick,
-        [SCHEDULER_COMMITTED] = on_committed,
+        [SCHEDULER_COMMITTED] = on_committed, [SCHEDULER_SEEN] = on_seen,
     };
     int rv;
 

@@ -13,8 +13,9 @@
 #include "scheduler/programme.h"
 #include "scheduler/say.h"
 
-/* What one scheduler holds, at most: a province of today's size for a year. */
-#define SCHEDULER_AREAS_MAX 16384
+/* What one scheduler holds, at most: the areas of the whole country before and
+ * after 2025, a province's bulletins for a year. */
+#define SCHEDULER_AREAS_MAX 32768
 #define SCHEDULER_BULLETINS_MAX 65536
 #define SCHEDULER_PLACEMENTS_MAX 262144
 #define SCHEDULER_APPROVALS_MAX 32768
@@ -94,6 +95,7 @@ enum scheduler_event_type {
     SCHEDULER_TRUST,     /* A newer trust list is believed. */
     SCHEDULER_TICK,      /* Time has passed, or the last update said `more`. */
     SCHEDULER_COMMITTED, /* Programmes of an update are durable. */
+    SCHEDULER_SEEN,      /* The broker holds a programme that we signed. */
 };
 
 struct scheduler_area {
@@ -121,6 +123,9 @@ struct scheduler_event {
     /* COMMITTED: */
     const struct scheduler_made *made;
     uint32_t made_n;
+    /* SEEN: */
+    const char *seen_area;
+    uint64_t seen_version;
 };
 
 struct scheduler_programme {
@@ -195,8 +200,8 @@ LOA_MUST_CHECK int scheduler_load_bulletin(struct scheduler *s,
                                            uint32_t areas_n,
                                            struct loa_bytes approval);
 
-/* Advance by one event and fill *up. LOA_EBUSY only for AREAS: the tree is
- * larger than the limits. */
+/* Advance by one event and fill *up. LOA_EBUSY only for AREAS and SEEN: the
+ * tree is larger than the limits. */
 LOA_MUST_CHECK int scheduler_step(struct scheduler *s,
                                   const struct scheduler_event *ev,
                                   struct scheduler_update *up);

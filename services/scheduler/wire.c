@@ -200,6 +200,18 @@ int wire_request(struct wire *w,
     }
 }
 
+int wire_programme(struct wire *w, struct loa_bytes body, uint64_t *version)
+{
+    Loa__V1__Programme *m;
+
+    loa_arena_reset(&w->request);
+    m = loa__v1__programme__unpack(&w->request.allocator, body.len, body.data);
+    if (m == NULL || m->version > INT64_MAX)
+        return LOA_EINVAL;
+    *version = m->version;
+    return LOA_OK;
+}
+
 int wire_time_request(struct loa_bytes p, uint8_t nonce[LOA_ID_BYTES])
 {
     /* Field 1, length 16: the only encoding a TimeRequest has, and too short

@@ -37,6 +37,11 @@ const ProtobufCMessage *wire_answer(struct wire *w,
 /* An answer that is a code and a sentence only. */
 const ProtobufCMessage *wire_refusal(struct wire *w, const struct say *why);
 
+/* The version of an encoded Programme. LOA_EINVAL: it is none. */
+LOA_MUST_CHECK int wire_programme(struct wire *w,
+                                  struct loa_bytes body,
+                                  uint64_t *version);
+
 /* A TimeRequest, told from an Envelope by its length. LOA_EINVAL: it is none.
  */
 LOA_MUST_CHECK int wire_time_request(struct loa_bytes p,

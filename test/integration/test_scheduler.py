@@ -495,6 +495,19 @@ def test_broker_that_forgot_everything(world):
         assert head.programme_version == before[a].version
 
 
+def test_database_from_an_old_backup(world):
+    """The broker and the devices hold newer programmes than the tables."""
+    answer = world.add("vn/08/070", now_ms() + HOUR)
+    version = answer.entries[0].programmes[0].version
+    world.wait_programme("vn/08/070", version)
+    world.service.stop()
+    world.pg.query("TRUNCATE scheduler.bulletin, scheduler.approval,"
+                   " scheduler.programme, scheduler.outbox")
+    world.service.start()
+    p = world.wait_programme("vn/08/070", version + 1)
+    assert not p.bulletins
+
+
 def test_database_is_lost(world):
     world.pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                    "WHERE usename = 'loa_scheduler'")

@@ -366,6 +366,31 @@ static void test_restart(void)
     world_free(w);
 }
 
+/* The broker holds what our tables have forgotten. */
+static void test_seen(void)
+{
+    struct world *w = world_new("vn");
+    struct scheduler_event ev = {.type = SCHEDULER_SEEN,
+                                 .seen_area = "vn/08/070",
+                                 .seen_version = WORLD_AT_MS};
+
+    add(w, 1, "vn/08/070", START);
+    world_settle(w);
+    world_step(w, &ev);
+    CHECK_INT("ours", world_settle(w), 0);
+    ev.seen_version = WORLD_AT_MS + 5;
+    world_step(w, &ev);
+    CHECK_INT("newer than ours", world_settle(w), 1);
+    CHECK_INT("above it", world_programme(w, "vn/08/070")->version,
+              WORLD_AT_MS + 6);
+    CHECK_INT("as planned", world_programme(w, "vn/08/070")->n_bulletins, 1);
+    ev.seen_area = "vn/08/079";
+    world_step(w, &ev);
+    CHECK_INT("of an unknown area", world_settle(w), 1);
+    CHECK_INT("says nothing", world_programme(w, "vn/08/079")->n_bulletins, 0);
+    world_free(w);
+}
+
 static void test_same_steps_same_bytes(void)
 {
     struct world *a = world_new("vn"), *b = world_new("vn");
@@ -405,6 +430,7 @@ int main(void)
     test_programme_limits();
     test_tables_full();
     test_restart();
+    test_seen();
     test_same_steps_same_bytes();
     return CHECK_DONE();
 }
