@@ -289,6 +289,9 @@ static void arm(struct agent *a)
 
 static void feed(struct agent *a, struct speaker_event *ev)
 {
+    /* The disk and the output are closed; only our last word is still out. */
+    if (a->leaving)
+        return;
     ev->now = now();
     speaker_step(&a->core, ev);
     drain(a);

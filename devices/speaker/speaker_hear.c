@@ -38,8 +38,7 @@ static bool believe(struct speaker *s,
                     struct loa_arena *arena,
                     struct loa_bytes body,
                     enum loa_type type,
-                    struct loa_envelope *e,
-                    struct loa_identity_claim *who)
+                    struct loa_envelope *e)
 {
     struct loa_expect want = expect(s, type);
     enum loa_verdict v;
@@ -52,7 +51,7 @@ static bool believe(struct speaker *s,
      * is judged at its own time. */
     if (type == LOA_TYPE_HEAD && e->header.issued_at_ms > want.now_ms)
         want.now_ms = e->header.issued_at_ms;
-    v = loa_trust_verify(&s->trust, e, &want, who);
+    v = loa_trust_verify(&s->trust, e, &want, NULL);
     if (v != LOA_VERDICT_OK) {
         refuse(s, topic->kind, loa_verdict_name(v));
         return false;
@@ -163,7 +162,7 @@ static void on_programme(struct speaker *s,
     struct loa_envelope e;
     const char *why;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e, NULL))
+    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e))
         return;
     if (programmes_stage(&s->programmes, arena, &e, body) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
@@ -239,7 +238,7 @@ static void on_head(struct speaker *s,
     struct loa_envelope e;
     struct wire_head h;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
+    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e))
         return;
     if (wire_head(arena, e.header.body, &h) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
@@ -275,7 +274,7 @@ static void on_command(struct speaker *s,
     struct loa_envelope e;
     enum loa_verdict v;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e, NULL))
+    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e))
         return;
     if (wire_command(arena, e.header.body, &s->command) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
@@ -326,16 +325,11 @@ static void on_ack(struct speaker *s,
                    struct loa_arena *arena,
                    struct loa_bytes body)
 {
-    struct loa_identity_claim who;
     struct loa_envelope e;
     struct wire_ack a;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e, &who))
+    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e))
         return;
-    if (strcmp(who.certificate.service, "telemetry-collector") != 0) {
-        refuse(s, topic->kind, "role");
-        return;
-    }
     if (wire_ack(arena, e.header.body, &a) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
         return;
