@@ -75,6 +75,7 @@ static const char *keep_links(const struct login_judge *l,
     while (memcmp(key, l->trust->root, sizeof key) != 0) {
         struct session_link *link = &s->links[s->links_n];
 
+        /* Cannot be, as each link is the only one; but it is cheap to ask. */
         if (s->links_n == LOA_CHAIN_MAX)
             return loa_verdict_name(LOA_VERDICT_CHAIN_LENGTH);
         if (find_link(&a->e, key, &c) != 1)

@@ -172,6 +172,9 @@ def test_nobody_takes_anothers_place(w):
     for who in w.pole_2, w.lan, w.minh, w.scheduler, new_enrolling():
         assert code(w, who, client_id="pole_1") == DENIED
         assert code(w, who, client_id="pole_1", user="pole_1") == DENIED
+    for _ in range(1000):
+        assert raw_connect(w, "pole_1", "pole_2",
+                           w.pole_2.password(client_id="pole_1")) == DENIED
     # Nor does a captured login of its own from another day.
     old = w.pole.password(issued_at_ms=now_ms() - 86400000)
     assert code(w, w.pole, password=old) == DENIED

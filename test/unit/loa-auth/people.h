@@ -94,8 +94,29 @@ struct login_twist {
     int64_t off_ms; /* Issued so much later. */
     const char *area;
     bool no_certificates;
+    bool twice; /* The signature is there two times. */
+    bool bad_body;
     size_t flip_at; /* This byte of the envelope (from 1) is changed. */
 };
+
+/* The envelope with its signature a second time; returns the new length. */
+static size_t sign_again(uint8_t *envelope, size_t len)
+{
+    Loa__V1__Envelope *e = loa__v1__envelope__unpack(NULL, len, envelope);
+    Loa__V1__Envelope two;
+    Loa__V1__Signature *signatures[2];
+
+    assert(e != NULL && e->n_signatures == 1);
+    two = *e;
+    signatures[0] = signatures[1] = e->signatures[0];
+    two.signatures = signatures;
+    two.n_signatures = 2;
+    len = loa__v1__envelope__get_packed_size(&two);
+    assert(len <= LOA_PASSWORD_CAP);
+    len = loa__v1__envelope__pack(&two, envelope);
+    loa__v1__envelope__free_unpacked(e, NULL);
+    return len;
+}
 
 static void person_login(const struct person *p,
                          const struct login_twist *t,
@@ -120,8 +141,12 @@ static void person_login(const struct person *p,
         (char *)(uintptr_t)(t->client_id ? t->client_id : p->leaf.principal);
     strcpy(h.area, t->area ? t->area : p->leaf.area);
     h.body = (struct loa_bytes){body, loa__v1__login__pack(&login, body)};
+    if (t->bad_body)
+        h.body = (struct loa_bytes){(const uint8_t *)"\xff", 1};
     rv = loa_envelope_seal(&h, &by, envelope, sizeof envelope, &len);
     assert(rv == LOA_OK);
+    if (t->twice)
+        len = sign_again(envelope, len);
     if (t->flip_at != 0)
         envelope[(t->flip_at - 1) % len] ^= 1;
     rv = loa_base64((struct loa_bytes){envelope, len}, out, LOA_PASSWORD_CAP);

@@ -90,6 +90,49 @@ static void test_who_is_not_in_may_nothing(void)
     gate_gone(g, &clients[0]);
 }
 
+static void test_names(void)
+{
+    CHECK_INT("ok", strcmp(gate_verdict_name(GATE_OK), "ok"), 0);
+    CHECK_INT("last", strcmp(gate_verdict_name(GATE_EXPIRED), "expired"), 0);
+    CHECK_INT("none",
+              strcmp(gate_verdict_name((enum gate_verdict)99), "unknown"), 0);
+}
+
+static void test_what_is_a_trust_list(void)
+{
+    static const struct {
+        const char *topic;
+        size_t len;
+        bool want;
+    } rows[] = {
+        {TRUST, 1, true},      {TRUST, 0, false}, /* Clearing. */
+        {PROGRAMME, 1, false}, {"loa/1/up/trust/vn/08", 1, false},
+        {"a/b", 1, false},
+    };
+
+    setup();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct gate_publication p = {
+            NULL, rows[i].topic, {(const uint8_t *)"x", rows[i].len}, true};
+
+        CHECK_INT(rows[i].topic, gate_is_trust(g, &p), rows[i].want);
+    }
+}
+
+static void test_no_room(void)
+{
+    static char many[SESSIONS_MAX];
+    struct session s = {.not_after_ms = NOW};
+
+    setup();
+    s.who.role = LOA_ROLE_STAFF;
+    for (size_t i = 0; i < sizeof many; i++) {
+        s.client = &many[i];
+        CHECK_INT("add", session_add(&g->sessions, &s), LOA_OK);
+    }
+    CHECK_INT("full", strcmp(login(&clients[0], &pole, 0), "full"), 0);
+}
+
 static void test_device(void)
 {
     struct loa_bytes none = {NULL, 0};
@@ -113,6 +156,12 @@ static void test_device(void)
               write_to(&clients[0], "loa/1/up/health/vn/08/070/02215/@pole_1",
                        none, true),
               GATE_RETAIN);
+    CHECK_INT("state, not retained",
+              write_to(&clients[0], POLE_STATE, none, false), GATE_OK);
+    CHECK_INT("health, not retained",
+              write_to(&clients[0], "loa/1/up/health/vn/08/070/02215/@pole_1",
+                       none, false),
+              GATE_OK);
     CHECK_INT("programme", write_to(&clients[0], PROGRAMME, none, false),
               GATE_RIGHT);
     CHECK_INT("foreign", write_to(&clients[0], "a/b", none, false), GATE_TOPIC);
@@ -211,6 +260,10 @@ static void test_revocation_cuts_who_is_in(void)
     CHECK_INT("again", trust(&reg, 1, NULL, 0), LOA_VERDICT_REPLAYED);
     CHECK_INT("still", strcmp(login(&clients[3], &pole, 0), "revoked"), 0);
     CHECK_INT("by others", trust(&lan, 2, NULL, 0), LOA_VERDICT_POWER);
+    CHECK_INT("too long",
+              gate_trust(g, (struct loa_bytes){(const uint8_t *)"x",
+                                               LOA_ENVELOPE_BYTES_MAX + 1}),
+              LOA_VERDICT_MALFORMED);
     CHECK_INT("malformed",
               gate_trust(g, (struct loa_bytes){(const uint8_t *)"x", 1}),
               LOA_VERDICT_MALFORMED);
@@ -317,6 +370,9 @@ int main(void)
     person_make(&reg, &root, 5, LOA_ROLE_SERVICE, "reg", "vn/08", "registry",
                 LOA_POWER_REVOKE);
     test_who_is_not_in_may_nothing();
+    test_names();
+    test_what_is_a_trust_list();
+    test_no_room();
     test_device();
     test_will();
     test_gone_is_forgotten();

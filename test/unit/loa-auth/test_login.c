@@ -18,6 +18,7 @@ enum {
     PROVINCE,
     ENDED,
     FAKE_ENROL,
+    ALMOST_ENROL,
     IN_ENROL,
     STRANGER,
     PEOPLE_N
@@ -53,7 +54,9 @@ static void make_people(void)
     person_make(&p[BRIDGE], &p[PROVINCE], 7, LOA_ROLE_BRIDGE, "bridge", "vn/08",
                 "", 0);
     person_issue(&p[ENDED], &p[PROVINCE], 8, &ended);
-    person_make(&p[FAKE_ENROL], &p[PROVINCE], 9, LOA_ROLE_DEVICE, "enrolx",
+    person_make(&p[ALMOST_ENROL], &p[PROVINCE], 9, LOA_ROLE_DEVICE, "enrolx",
+                "vn/08", "", 0);
+    person_make(&p[FAKE_ENROL], &p[PROVINCE], 12, LOA_ROLE_DEVICE, "enrol_0",
                 "vn/08", "", 0);
     person_make(&p[IN_ENROL], &w->root, 10, LOA_ROLE_DEVICE, "pole_2",
                 "enrol/x", "", 0);
@@ -86,6 +89,10 @@ static void expect(const char *name, const char *got, const char *want)
 }
 
 #define SECOND INT64_C(1000)
+/* Longer than a client id or the name of a broker can be. */
+#define LONG                              \
+    "lan-0123456789012345678901234567890" \
+    "0123456789012345678901234567890123456789"
 
 /* clang-format off */
 static const struct row {
@@ -118,7 +125,14 @@ static const struct row {
     {"certificate has ended", ENDED,     NULL, NULL,    {0}, "expired-certificate"},
     {"area outside its own",  LAN,       NULL, NULL,    {.area = "vn/08"}, "area"},
     {"area of enrolment",     IN_ENROL,  NULL, NULL,    {0}, "role"},
-    {"name like enrolment's", FAKE_ENROL, NULL, NULL,   {0}, "in"},
+    {"name like enrolment's", ALMOST_ENROL, NULL, NULL, {0}, "in"},
+    {"name of enrolment",     FAKE_ENROL, NULL, NULL,   {0}, "user-name"},
+    {"the same as a user",    FAKE_ENROL, "lan", "lan", {.client_id = "lan"}, "role"},
+    {"long client id",        LAN,       NULL, LONG,    {.client_id = LONG}, "client-id"},
+    {"long id is signed",     LAN,       NULL, NULL,    {.client_id = LONG}, "malformed"},
+    {"long broker",           LAN,       NULL, NULL,    {.broker = LONG}, "malformed"},
+    {"signed by two",         LAN,       NULL, NULL,    {.twice = true}, "malformed"},
+    {"body is no login",      LAN,       NULL, NULL,    {.bad_body = true}, "malformed"},
     {"clock 2 min behind",    LAN,       NULL, NULL,    {.off_ms = -120 * SECOND}, "in"},
     {"clock 2 min ahead",     LAN,       NULL, NULL,    {.off_ms = 120 * SECOND}, "in"},
     {"clock too far behind",  LAN,       NULL, NULL,    {.off_ms = -121 * SECOND}, "time"},

@@ -72,6 +72,17 @@ static void test_root_comes_from_one_place(void)
     CHECK_INT("both", options_check(&o), LOA_EINVAL);
 }
 
+static void test_long_path(void)
+{
+    static char path[OPTIONS_PATH_CAP + 1];
+
+    memset(path, 'x', sizeof path - 1);
+    options_init(&o);
+    CHECK_INT("too long", options_set(&o, "state", path), LOA_EINVAL);
+    path[OPTIONS_PATH_CAP - 1] = '\0';
+    CHECK_INT("longest", options_set(&o, "state", path), LOA_OK);
+}
+
 static void test_empty_root_file(void)
 {
     char text[] = "\n";
@@ -126,6 +137,7 @@ static void test_report(void)
 
     CHECK_INT("null", strcmp(report_word(NULL, word), "-"), 0);
     CHECK_INT("empty", strcmp(report_word("", word), "-"), 0);
+    CHECK_INT("DEL", strcmp(report_word("a\x7f", word), "a?"), 0);
     CHECK_INT("blank",
               strcmp(report_word("a b\n\x80=", word),
                      "a?b?"
@@ -141,6 +153,7 @@ int main(void)
     test_rows();
     test_defaults();
     test_root_comes_from_one_place();
+    test_long_path();
     test_empty_root_file();
     test_seen();
     test_seen_is_bounded();
