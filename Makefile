@@ -111,6 +111,11 @@ all: $(BINS) ## build every program and the broker plugin
 
 # --- tests --------------------------------------------------------------------
 
+# The speaker's files on disk: pure but for the disk itself.
+MORE_speaker-disk := $(patsubst %,devices/speaker/%.c,io_disk io_receipts \
+        io_content slot receipt codec) $(patsubst %,proto/io/%.c,log utf8 failpoint)
+LIBS_speaker-disk := $(call libs,libuv)
+
 # test/unit/<folder>/test_*.c is linked with the pure objects of that folder,
 # wherever in the tree it is, and with libloa-proto.a.
 unit_home = $(firstword $(wildcard services/$(1) devices/$(1) broker-plugins/$(1)))

@@ -424,7 +424,7 @@ void content_store_open(struct content_store *cs,
                         content_job_cb cb,
                         void *data)
 {
-    int fd = dup(d->content);
+    int fd = openat(d->content, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
