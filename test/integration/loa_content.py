@@ -57,6 +57,14 @@ class Sender(Asker):
         return self.ask(upload_part=services.UploadPart(
             upload_id=upload_id, offset=offset, data=data), **more)
 
+    def send_only(self, upload_id, offset, data):
+        """A part whose answer nobody waits for."""
+        return self.send("content-ingest", pb.TYPE_CONTENT_REQUEST,
+                         services.ContentRequest(
+                             upload_part=services.UploadPart(
+                                 upload_id=upload_id, offset=offset,
+                                 data=data)))
+
     def send_parts(self, upload_id, data, from_=0, to=None):
         """All parts, 16 on their way at a time."""
         waiting, a = [], None
@@ -174,6 +182,10 @@ def content_hash_of(bodies):
 
 class ContentWorld:
     def __init__(self, pg, *options, start=True, **env):
+        """A new province, and a database that has forgotten the last one."""
+        pg.query("TRUNCATE content.upload, content.content, content.packet, "
+                 "content.trash, content.programme, content.inbox, "
+                 "content.trust_list CASCADE")
         self.pg, self.root = pg, new_root()
         self.province = self.root.authority("province_08", "vn/08")
         self.service_id = self.province.service(
@@ -257,3 +269,4 @@ class ContentWorld:
 
     def __exit__(self, *_):
         self.close()
+

@@ -1,0 +1,464 @@
+"""Approvals, programmes, pushes, repairs, deletion, export: who gets what, once,
+and what stays."""
+import os
+import subprocess
+import time
+
+import pytest
+from loa_broker import wait_until
+from loa_content import (CONFLICT, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
+                         NOT_FOUND, OK, REVOKED, TEXT, ContentWorld,
+                         content_hash_of, device_want)
+from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, content, new_root,
+                          now_ms, pb, services)
+from loa_service import Postgres
+from loa_sound import correlation, pcm, voice, wav_write
+
+
+@pytest.fixture(scope="module")
+def pg():
+    with Postgres() as database:
+        yield database
+
+
+@pytest.fixture
+def world(pg):
+    with ContentWorld(pg) as w:
+        yield w
+
+
+@pytest.fixture(scope="module")
+def wav(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("sound") / "voice.wav")
+    voice(path)
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def say(world, text="Thông báo.", asker=None, **more):
+    """A short text as content: (hash, manifest)."""
+    u = (asker or world.lan).upload(text, title=more.pop("title", "Thông báo"),
+                                    media=TEXT, **more)
+    assert u.stage == DONE, u
+    return u.content_hash, world.content(u.content_hash)[1]
+
+
+# --- approvals ---------------------------------------------------------------
+
+
+def test_approvals(world):
+    hash_, _ = say(world)
+    envelope = world.approval(hash_)
+    for _ in range(3):      # The same approval again changes nothing.
+        a = world.minh.ask(approve=services.ContentApprove(approval=envelope))
+        assert a.status.code == OK
+        assert list(a.contents[0].approvals) == [envelope]
+    second = world.province.staff("hien", "vn/08/070", powers=CONTENT_APPROVE)
+    a = world.approve(hash_, who=second, area="vn/08/070")
+    assert a.status.code == OK and len(a.contents[0].approvals) == 2
+    # Whoever sees the content sees them, and each can be verified alone.
+    c = world.lan.find(hash_).contents[0]
+    assert len(c.approvals) == 2 and envelope in c.approvals
+    for stored in c.approvals:
+        assert pb.Envelope.FromString(stored).certificates
+
+
+def test_approvals_refused(world):
+    hash_, m = say(world)
+    stranger = new_root().authority("x", "vn").staff("x", "vn", powers=ALL)
+    no_power = world.province.staff("khoa", "vn/08", powers=SCHEDULE)
+    narrow = world.province.staff("hep", "vn/08/070", powers=CONTENT_APPROVE)
+    expired = world.province.staff("cu", "vn/08", powers=CONTENT_APPROVE,
+                                   not_after_ms=now_ms() - 1000)
+    other = content.ContentManifest.FromString(m.SerializeToString())
+    other.title = "Khác"
+    unknown = content.ContentManifest.FromString(m.SerializeToString())
+    unknown.content_hash = os.urandom(32)
+    good = world.approval(hash_)
+    for name, envelope, code in (
+            ("no power", world.approval(hash_, who=no_power), NOT_ALLOWED),
+            ("outside", world.approval(hash_, who=narrow, area="vn/08"),
+             NOT_ALLOWED),
+            ("stranger", world.approval(hash_, who=stranger, area="vn"),
+             NOT_ALLOWED),
+            ("expired certificate", world.approval(hash_, who=expired),
+             EXPIRED),
+            ("expired", world.approval(hash_, ttl_ms=1,
+                                       issued_at_ms=now_ms() - 10000), EXPIRED),
+            ("other title", world.approval(hash_, manifest=other), CONFLICT),
+            ("unknown", world.approval(hash_, manifest=unknown), NOT_FOUND),
+            ("no manifest", world.approval(hash_, manifest=b"\xff"), INVALID),
+            ("a bit flipped", good[:-1] + bytes([good[-1] ^ 1]), None),
+            ("cut", good[:-5], INVALID),
+            ("noise", os.urandom(200), INVALID),
+            ("padded", good + b"\x7a\xff\x7f" + bytes(16383), INVALID),
+            ("other type", world.minh_id.envelope(
+                pb.TYPE_RECEIPTS, m.SerializeToString()), INVALID)):
+        a = world.minh.ask(approve=services.ContentApprove(approval=envelope))
+        assert a.status.code == code or (code is None and a.status.code), (
+            name, a)
+        assert a.status.text_vi and a.status.text_en, name
+    assert not world.content(hash_)[0].approvals
+
+
+def test_revoked_approver(world):
+    hash_, _ = say(world)
+    registry = world.broker.connect(world.registry_id)
+    assert registry.publish("loa/1/down/trust/vn/08", world.registry_id.trust_list(
+        1, revoked=[world.minh_id]), retain=True) in (0, 0x10)
+    asker = world.sender(world.province.staff("hoa", "vn/08"))
+    envelope = world.minh_id.envelope(
+        pb.TYPE_APPROVAL, asker.find(hash_).contents[0].manifest,
+        area="vn/08")
+
+    def refused():
+        a = asker.ask(approve=services.ContentApprove(approval=envelope))
+        return a.status.code == REVOKED
+    wait_until(refused, "revocation counts")
+
+
+# --- lists -------------------------------------------------------------------
+
+
+def test_lists(world):
+    made = [say(world, f"Bài số {n}.", title=f"Bài {n}")[0] for n in range(7)]
+    seen, after = [], ""
+    while True:
+        a = world.lan.find(limit=3, after=after)
+        assert a.status.code == OK and len(a.contents) <= 3
+        seen += [c.content_hash for c in a.contents]
+        after = a.next
+        if not after:
+            break
+    assert seen == made[::-1]       # Newest first, each once.
+    far = world.sender(world.province.staff("far", "vn/08/071"))
+    assert not far.find().contents
+    assert far.find(made[0]).status.code == NOT_FOUND
+    # Approved for the province, the district beside may use it too.
+    world.approve(made[0], area="vn/08")
+    a = far.find()
+    assert [c.content_hash for c in a.contents] == [made[0]]
+    world.approve(made[1], area="vn/08/070")
+    assert len(far.find().contents) == 1
+    assert len(world.minh.find(under="vn/08/070").contents) == 7
+    assert world.lan.find(under="vn/08").status.code == NOT_ALLOWED
+    assert world.lan.find(after="x").status.code == INVALID
+
+
+def test_long_lists_are_cut_to_what_fits(world):
+    for n in range(12):
+        hash_, _ = say(world, f"Dài {n}.")
+        for k in range(6):
+            who = world.province.staff(f"nguoi_{n}_{k}", "vn/08",
+                                       powers=CONTENT_APPROVE,
+                                       name="Ngườ" * 15)
+            assert world.approve(hash_, who=who).status.code == OK
+    seen, after, answers = [], "", 0
+    while True:
+        a = world.minh.find(limit=50, after=after)
+        assert all(len(c.approvals) == 6 for c in a.contents)
+        seen += [c.content_hash for c in a.contents]
+        after, answers = a.next, answers + 1
+        if not after:
+            break
+    assert len(seen) == len(set(seen)) == 12 and answers > 1
+
+
+def test_same_sound_from_two_areas(world):
+    """One content, two areas that handed it in; each sees it as its own, and
+    one's deletion is not the other's."""
+    hash_, _ = say(world, "Chung một bài.", title="Của 070")
+    far = world.sender(world.province.staff("far", "vn/08/071"))
+    hash2, _ = say(world, "Chung một bài.", title="Của 071", asker=far)
+    assert hash2 == hash_
+    assert world.pg.one("SELECT count(*) FROM content.content") == "1"
+    assert world.lan.find().contents[0].area == "vn/08/070"
+    assert far.find().contents[0].area == "vn/08/071"
+    wait_until(lambda: world.pg.one("SELECT count(*) FROM content.trash")
+               == "0", "the second's packets are gone")
+    assert far.ask(delete=services.ContentDelete(content_hash=hash_)
+                   ).status.code == OK
+    assert not far.find().contents
+    assert not world.lan.find().contents[0].deleting
+
+
+# --- programmes and pushes -----------------------------------------------------
+
+
+def test_above_covers_below(world):
+    """Province and district need the same sound: one publish, to the
+    province."""
+    hash_, m = say(world)
+    poles = [world.pole("vn/08/070/07001"), world.pole("vn/08/071/07101")]
+    item = [(hash_, now_ms() + 60000, m.duration_ms)]
+    world.programme("vn/08", item)
+    world.programme("vn/08/070", item)
+    for p in poles:
+        p.wait_packets(m.stream_key, m.packets_n)
+    time.sleep(0.5)
+    for p in poles:
+        assert p.topics == {"loa/1/down/content/vn/08"}
+        assert all(len(t) == 1 for t in p.times.values())
+    assert world.pg.one("SELECT count(*) FROM content.need WHERE pushed_at IS "
+                        "NULL") == "0"
+
+
+def test_content_that_comes_after_its_programme(world):
+    """The same text makes the same sound: a programme may know its hash before
+    this tier has it."""
+    hash_, m = say(world, "Đến sau.")
+    world.pg.query("TRUNCATE content.content, content.packet CASCADE")
+    pole = world.pole("vn/08/070/07001")
+    world.programme("vn/08/070", [(hash_, now_ms() + 60000, m.duration_ms)])
+    wait_until(lambda: world.service.metric("loa_content_needs") == 1, "taken")
+    u = world.lan.upload("Đến sau.", media=TEXT)
+    assert u.content_hash == hash_
+    m = world.content(hash_)[1]
+    pole.wait_packets(m.stream_key, m.packets_n)
+
+
+def test_programmes_that_are_not_believed(world):
+    hash_, m = say(world)
+    item = [(hash_, now_ms() + 60000, m.duration_ms)]
+    pole = world.pole("vn/08/070/07001")
+    stranger = new_root().authority("x", "vn").service("x", "scheduler", "vn",
+                                                       powers=ALL)
+    weak = world.province.service("s2", "scheduler", "vn/08")
+    for name, envelope in (
+            ("stranger", world.programme("vn/08/070", item, who=stranger,
+                                         publish=False)),
+            ("no power", world.programme("vn/08/070", item, who=weak,
+                                         publish=False)),
+            ("expired", world.programme("vn/08/070", item, ttl_ms=-5,
+                                        publish=False)),
+            ("another area's", world.programme("vn/08/071", item,
+                                               publish=False)),
+            ("noise", os.urandom(100)), ("cleared", b"")):
+        before = world.service.metric("loa_content_programmes_refused_total")
+        world.scheduler.publish("loa/1/down/programme/vn/08/070", envelope,
+                                retain=True)
+        if envelope:
+            wait_until(lambda b=before: world.service.metric(
+                "loa_content_programmes_refused_total") == b + 1, name)
+    assert pole.count(m.stream_key) == 0
+    assert world.service.metric("loa_content_needs") == 0
+    # An older version does not come back.
+    world.programme("vn/08/070", [], version=1000)
+    world.programme("vn/08/070", item, version=999)
+    world.programme("vn/08/070", [], version=1001)
+    wait_until(lambda: world.pg.query("SELECT version FROM content.programme")
+               == [["1001"]], "version")
+    assert world.service.metric("loa_content_needs") == 0
+
+
+def test_soonest_first(world):
+    """Two long pushes at once: the one that is on air sooner ends first, though
+    it came later."""
+    text = "Một hai ba bốn năm sáu bảy tám chín mười. " * 20
+    late, m_late = say(world, text + "Muộn.")
+    soon, m_soon = say(world, text + "Sớm.")
+    pole = world.pole("vn/08/070/07001")
+    now = now_ms()
+    world.programme("vn/08/070", [(late, now + 3600000, 9), (soon, now + 60000,
+                                                             9)])
+    pole.wait_packets(m_soon.stream_key, m_soon.packets_n, 30)
+    assert pole.count(m_late.stream_key) < m_late.packets_n
+    pole.wait_packets(m_late.stream_key, m_late.packets_n, 30)
+
+
+# --- repairs -------------------------------------------------------------------
+
+
+def pushed(world, text="Sửa chữa.", area="vn/08/070"):
+    hash_, m = say(world, text)
+    world.programme(area, [(hash_, now_ms() + 60000, m.duration_ms)])
+    wait_until(lambda: world.pg.one(
+        "SELECT count(*) FROM content.need WHERE pushed_at IS NOT NULL")
+        == "1", "pushed")
+    return hash_, m
+
+
+def test_many_want_the_same(world):
+    """Twenty poles miss the same packets: they are sent once, to the area."""
+    _, m = pushed(world)
+    poles = [world.pole(f"vn/08/070/07{n:03d}") for n in range(20)]
+    for p in poles:
+        p.want(m.stream_key, (0, m.packets_n))
+    for p in poles:
+        p.wait_packets(m.stream_key, m.packets_n)
+    time.sleep(0.5)
+    for p in poles:
+        assert p.topics == {"loa/1/down/content/vn/08/070"}
+        assert all(len(t) == 1 for t in p.times.values())
+    assert world.service.metric(
+        'loa_content_packets_sent_total{for="repair"}') == m.packets_n
+    # Later, somebody else: again.
+    late = world.pole("vn/08/070/07999")
+    late.want(m.stream_key, (3, 2))
+    late.wait_packets(m.stream_key, 2)
+    assert sorted(late.heard[m.stream_key]) == [3, 4]
+
+
+def test_wants_that_are_not_answered(world):
+    hash_, m = pushed(world)
+    hash2, m2 = say(world, "Không ai cần.")
+    pole = world.pole("vn/08/070/07001")
+    beside = world.pole("vn/08/071/07101")
+    pole.want(m2.stream_key, (0, 10))       # No programme needs it.
+    pole.want(os.urandom(32), (0, 10))      # Nobody knows it.
+    pole.want(m.stream_key, (m.packets_n, 5))
+    beside.want(m.stream_key, (0, 10))      # Not its area's.
+    topic = f"loa/1/up/want/{pole.area}/@{pole.who.principal}"
+    for noise in (b"", b"\xff" * 50, device_want(b"short", [(0, 1)]),
+                  device_want(m.stream_key, [(0, 0)]),
+                  device_want(m.stream_key, [(4294967295, 2)])):
+        pole.client.publish(topic, noise, qos=0)
+    wait_until(lambda: world.service.metric(
+        "loa_content_wants_refused_total") == 5, "refused")
+    time.sleep(0.6)
+    assert not pole.heard and not beside.heard
+    pole.want(m.stream_key, (0, 1))
+    pole.wait_packets(m.stream_key, 1)
+
+
+def test_one_greedy_pole(world):
+    _, m = pushed(world)
+    pole = world.pole("vn/08/070/07001")
+    for _ in range(500):
+        pole.want(m.stream_key, (0, m.packets_n))
+    wait_until(lambda: world.service.metric("loa_content_wants_total")
+               + world.service.metric("loa_content_wants_refused_total")
+               >= 500, "all arrived")
+    assert world.service.metric("loa_content_wants_total") < 40
+    modest = world.pole("vn/08/070/07002")
+    modest.want(m.stream_key, (0, m.packets_n))
+    modest.wait_packets(m.stream_key, m.packets_n)
+
+
+def test_back_within_ten_seconds(world, wav):
+    """A minute of speech, a pole that was off: all of it, fast."""
+    minute = wav[44:] * 6
+    folder = world.service.folder
+    wav_write(os.path.join(folder, "minute.wav"), minute)
+    with open(os.path.join(folder, "minute.wav"), "rb") as f:
+        u = world.lan.upload(f.read(), title="Một phút", limit_s=60)
+    assert u.stage == DONE, u
+    _, m = world.content(u.content_hash)
+    assert m.packets_n > 300
+    world.programme("vn/08/070", [(u.content_hash, now_ms() + 60000,
+                                   m.duration_ms)])
+    wait_until(lambda: world.pg.one(
+        "SELECT count(*) FROM content.need WHERE pushed_at IS NOT NULL")
+        == "1", "pushed")
+    pole = world.pole("vn/08/070/07001")
+    began = time.monotonic()
+    pole.want(m.stream_key, (0, m.packets_n))
+    bodies = pole.wait_packets(m.stream_key, m.packets_n)
+    took_s = time.monotonic() - began
+    assert content_hash_of(bodies) == u.content_hash
+    print(f"{m.packets_n} packets in {took_s:.2f} s")
+    assert took_s < 5
+
+
+# --- deletion --------------------------------------------------------------------
+
+
+def delete(asker, hash_):
+    return asker.ask(delete=services.ContentDelete(content_hash=hash_)).status
+
+
+def test_deletion(pg):
+    with ContentWorld(pg, "--delete-grace", "2s") as w:
+        hash_, m = say(w)
+        other = w.sender(w.province.staff("hoa", "vn/08/070"))
+        assert delete(other, hash_).code == NOT_ALLOWED
+        assert delete(w.lan, os.urandom(32)).code == NOT_FOUND
+        version_item = [(hash_, now_ms() + 60000, m.duration_ms)]
+        w.programme("vn/08/070", version_item)
+        wait_until(lambda: list(w.content(hash_)[0].needed_by)
+                   == ["vn/08/070"], "needed")
+        assert delete(w.lan, hash_).code == IN_USE
+        w.programme("vn/08/070", [])
+        wait_until(lambda: not w.content(hash_)[0].needed_by, "not needed")
+        assert delete(w.lan, hash_).code == OK
+        assert delete(w.lan, hash_).code == OK
+        assert w.content(hash_)[0].deleting
+        # A programme that appears meanwhile saves it.
+        w.programme("vn/08/071", version_item)
+        wait_until(lambda: not w.content(hash_)[0].deleting, "saved")
+        time.sleep(3)
+        assert w.content(hash_)[0].needed_by
+        w.programme("vn/08/071", [])
+        wait_until(lambda: not w.content(hash_)[0].needed_by, "not needed")
+        # An approver may delete what somebody else sent.
+        assert delete(w.minh, hash_).code == OK
+        wait_until(lambda: w.lan.find(hash_).status.code == NOT_FOUND, "gone",
+                   20)
+        wait_until(lambda: pg.one("SELECT count(*) FROM content.packet")
+                   == "0", "packets are gone")
+        # It may come again.
+        again, m2 = say(w)
+        assert again == hash_ and m2.stream_key != m.stream_key
+
+
+# --- export ----------------------------------------------------------------------
+
+
+def test_export(world, wav, tmp_path):
+    """Ordinary players open what we archive, and it is the recording."""
+    u = world.lan.upload(wav, title="Lưu trữ — bản tin")
+    data = world.lan.export(u.content_hash)
+    assert data == world.lan.export(u.content_hash)
+    path = str(tmp_path / "x.opus")
+    with open(path, "wb") as f:
+        f.write(data)
+    info = subprocess.run(["opusinfo", path], capture_output=True, text=True)
+    assert info.returncode == 0 and "bản tin" in info.stdout, info
+    subprocess.run(["opusdec", "--quiet", path, str(tmp_path / "y.wav")],
+                   check=True)
+    with open(tmp_path / "in.wav", "wb") as f:
+        f.write(wav)
+    source, heard = pcm(tmp_path / "in.wav"), pcm(path)
+    assert abs(len(source) - len(heard)) < 960
+    value, lag = correlation(source, heard)
+    assert value > 0.9 and abs(lag) < 100, (value, lag)
+
+
+def test_export_refused(world):
+    hash_, _ = say(world)
+    ask = world.lan.ask
+
+    def export(asker=world.lan, **what):
+        return asker.ask(export=services.ContentExport(**what)).status.code
+    assert export(content_hash=b"x") == INVALID
+    assert export(content_hash=os.urandom(32)) == NOT_FOUND
+    assert export(content_hash=hash_, offset=1 << 40) == INVALID
+    far = world.sender(world.province.staff("far", "vn/08/071"))
+    assert export(far, content_hash=hash_) == NOT_FOUND
+    size = ask(export=services.ContentExport(content_hash=hash_)).data_size
+    a = ask(export=services.ContentExport(content_hash=hash_, offset=size))
+    assert a.status.code == OK and a.data == b""
+
+
+# --- strangers -------------------------------------------------------------------
+
+
+def test_metrics_are_prometheus(world):
+    say(world)
+    text = world.service.http("/metrics")[1]
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text,
+                             capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    assert 'loa_content_jobs_total{outcome="done"} 1' in text
+
+
+def test_role_sees_its_schema_only(world):
+    done = subprocess.run(
+        ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-c",
+         "SELECT count(*) FROM scheduler.bulletin",
+         world.pg.conninfo("loa_content")], capture_output=True, text=True)
+    assert done.returncode != 0 and "permission denied" in done.stderr
+    assert world.pg.query(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+        "c.relnamespace WHERE n.nspname = 'content' AND c.relkind = 'r' AND "
+        "obj_description(c.oid) IS NULL") == []

@@ -1,0 +1,193 @@
+"""Killed at any moment: nothing that was answered is lost, nothing is done
+twice, what was begun is ended by the next start."""
+import os
+import random
+import time
+
+import pytest
+from loa_broker import wait_until
+from loa_content import (DONE, OK, PART, RECEIVING, TEXT, ContentWorld,
+                         content_hash_of)
+from loa_identity import now_ms
+from loa_service import Postgres
+from loa_sound import voice
+
+
+@pytest.fixture(scope="module")
+def pg():
+    with Postgres() as database:
+        yield database
+
+
+@pytest.fixture
+def world(pg):
+    with ContentWorld(pg, "--push-packets-per-s", "100") as w:
+        yield w
+
+
+@pytest.fixture(scope="module")
+def wav(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("sound") / "voice.wav")
+    voice(path)
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def restart(world):
+    world.service.kill()
+    world.service.start()
+
+
+def test_in_upload(world, wav):
+    """Killed again and again while parts come in: what was answered as durable
+    is durable, and the sender goes on from there."""
+    random.seed(1)
+    id_ = os.urandom(16)
+    data = wav + os.urandom(8)
+    assert world.lan.begin(len(data), upload_id=id_).status.code == OK
+    durable, kills = 0, 0
+    while durable < len(data):
+        a = world.lan.begin(len(data), upload_id=id_)
+        assert a.status.code == OK
+        assert a.upload.received >= durable, "an answered part is lost"
+        durable = a.upload.received
+        for _ in range(random.randrange(1, 6)):
+            if durable == len(data):
+                break
+            a = world.lan.part(id_, durable, data[durable:durable + PART])
+            assert a.status.code == OK
+            durable = a.upload.received
+        if durable < len(data):
+            # Some are on their way when it dies.
+            for n in range(4):
+                at = durable + n * PART
+                if at < len(data):
+                    world.lan.send_only(id_, at, data[at:at + PART])
+            restart(world)
+            kills += 1
+    assert kills >= 3
+    u = world.lan.wait_ended(id_)
+    assert u.stage in (DONE,), u
+
+
+def test_in_encoding(world, wav):
+    """The job is queued again, the worker's leavings are swept, and there is
+    one content."""
+    before = int(world.pg.one("SELECT count(*) FROM content.content"))
+    longer = wav[:44] + wav[44:] * 40      # Takes a while to encode.
+    longer = longer[:4] + (len(longer) - 8).to_bytes(4, "little") + \
+        longer[8:40] + (len(longer) - 44).to_bytes(4, "little") + longer[44:]
+    id_ = world.lan.begin(len(longer), title="dài").upload.upload_id
+    world.lan.send_parts(id_, longer)
+    wait_until(lambda: world.lan.state(id_).upload.permille > 100,
+               "encoding", 20)
+    restart(world)
+    assert world.pg.one("SELECT attempts_n FROM content.upload WHERE upload_id"
+                        f" = '\\x{id_.hex()}'") in ("1", "2")
+    u = world.lan.wait_ended(id_, 60)
+    assert u.stage == DONE, u
+    assert int(world.pg.one("SELECT count(*) FROM content.content")) == \
+        before + 1
+    work = os.path.join(world.service.folder, "work")
+    wait_until(lambda: os.listdir(work) == [], "work directory is empty")
+    # Every packet belongs to a content, and every content has all of them.
+    wait_until(lambda: world.pg.one(
+        "SELECT count(*) FROM content.packet WHERE stream_key NOT IN "
+        "(SELECT stream_key FROM content.content)") == "0", "trash is empty")
+    assert world.pg.query(
+        "SELECT c.title FROM content.content c WHERE packets_n <> (SELECT "
+        "count(*) FROM content.packet p WHERE p.stream_key = c.stream_key)"
+    ) == []
+    wait_until(lambda: world.pg.one("SELECT count(*) FROM content.upload_part")
+               == "0", "parts are swept")
+
+
+def test_three_times_in_encoding(pg, wav):
+    """A file over which we die each time is given up, with a sentence."""
+    with ContentWorld(pg) as w:
+        # The encoder is replaced by one that never ends.
+        slow = os.path.join(w.service.folder, "slow-encode")
+        with open(slow, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nexec sleep 1000\n")
+        os.chmod(slow, 0o755)
+        w.service.argv += ["--encoder", slow]
+        w.service.stop()
+        w.service.start()
+        id_ = w.lan.begin(len(wav), title="chết").upload.upload_id
+        w.lan.send_parts(id_, wav)
+        for attempt in ("1", "2", "3"):
+            wait_until(lambda a=attempt: w.pg.one(
+                "SELECT attempts_n FROM content.upload WHERE upload_id = "
+                f"'\\x{id_.hex()}' AND state = 'encoding'") == a, "attempt")
+            restart(w)
+        u = w.lan.wait_ended(id_)
+        assert "three times" in u.failure.text_en, u
+
+
+def test_in_push(world, wav):
+    """After the kill the push ends, and is not begun again afterwards."""
+    u = world.lan.upload(wav, title="đẩy")
+    _, m = world.content(u.content_hash)
+    pole = world.pole("vn/08/070/07001")
+    # Other tests may have sent this sound already: another area is new.
+    world.programme("vn/08/070", [(u.content_hash, now_ms() + 60000,
+                                   m.duration_ms)])
+    pole.wait_packets(m.stream_key, 5)
+    restart(world)
+    bodies = pole.wait_packets(m.stream_key, m.packets_n)
+    assert content_hash_of(bodies) == u.content_hash
+    wait_until(lambda: world.pg.one(
+        "SELECT count(*) FROM content.need WHERE area = 'vn.08.070' AND "
+        "pushed_at IS NOT NULL") == "1", "push is marked")
+    pole.forget()
+    restart(world)
+    restart(world)
+    time.sleep(1)       # A push of 57 packets takes half a second.
+    assert pole.count(m.stream_key) == 0
+    assert world.service.metric('loa_content_packets_sent_total{for="push"}'
+                                ) == 0
+
+
+def test_broker_loses_its_memory(pg, wav):
+    """Restarted without its retained programmes: the service starts anew (its
+    supervisor's work) and still knows what is needed."""
+    with ContentWorld(pg) as w:
+        u = w.lan.upload(wav, title="mất trí nhớ")
+        _, m = w.content(u.content_hash)
+        pole = w.pole("vn/08/070/07001")
+        w.programme("vn/08/070", [(u.content_hash, now_ms() + 60000,
+                                   m.duration_ms)])
+        pole.wait_packets(m.stream_key, m.packets_n)
+        wait_until(lambda: w.pg.one("SELECT count(*) FROM content.need WHERE "
+                                    "pushed_at IS NOT NULL") != "0", "marked")
+        w.broker.stop()
+        assert w.service.process.wait(10) == 1
+        w.broker.start()
+        w.service.start()
+        again = w.pole("vn/08/070/07002")
+        again.want(m.stream_key, (0, m.packets_n))
+        assert content_hash_of(again.wait_packets(m.stream_key, m.packets_n)
+                               ) == u.content_hash
+
+
+def test_text_survives_kills_at_random(world):
+    """Twenty kills at random moments of a text's way."""
+    random.seed(2)
+    for n in range(20):
+        text = f"Thông báo số {n}: họp tổ dân phố lúc {n} giờ."
+        id_ = os.urandom(16)
+        data = text.encode()
+        a = world.lan.begin(len(data), title=f"kill {n}", media=TEXT,
+                            upload_id=id_)
+        assert a.status.code == OK
+        message_id, _ = world.lan.send_only(id_, 0, data)
+        time.sleep(random.random() * 0.6)
+        restart(world)
+        a = world.lan.state(id_)
+        if a.upload.stage == RECEIVING and a.upload.received == 0:
+            assert world.lan.part(id_, 0, data).status.code == OK
+        u = world.lan.wait_ended(id_)
+        assert u.stage == DONE, u
+    assert world.pg.one(
+        "SELECT count(*), count(DISTINCT content_hash) FROM content.content "
+        "WHERE title LIKE 'kill %'") == "20"
