@@ -16,8 +16,10 @@ static void on_timer(uv_timer_t *timer)
 {
     struct sync *y = timer->data;
 
-    if (y->asking)
-        log_info("sync.silent", "since=%llu text=the registry did not answer",
+    if (y->asking && y->answer_ms < SYNC_ANSWER_MS_MAX)
+        y->answer_ms *= 2;
+    else if (y->asking)
+        log_info("sync.silent", "since=%llu text=the registry does not answer",
                  (unsigned long long)y->since);
     ask(y);
 }
@@ -35,6 +37,7 @@ int sync_open(struct sync *y,
     loa_arena_init(&y->arena, y->memory, MEMORY_BYTES);
     y->service = service;
     y->since = since;
+    y->answer_ms = SYNC_ANSWER_MS_MIN;
     y->on_page = on_page;
     y->data = data;
     uv_timer_init(&service->loop, &y->timer);
@@ -78,7 +81,7 @@ static void ask(struct sync *y)
     if (rv != LOA_OK)
         log_warn("sync.ask", "text=%s", loa_strerror(rv));
     y->asking = true;
-    uv_timer_start(&y->timer, on_timer, SYNC_ANSWER_MS, 0);
+    uv_timer_start(&y->timer, on_timer, y->answer_ms, 0);
 }
 
 void sync_start(struct sync *y)
@@ -176,6 +179,7 @@ void sync_message(struct sync *y, const struct mqtt_msg *m)
     body.data = copy;
     rv = sync_answer(&y->arena, body, &y->page, why);
     y->asking = false;
+    y->answer_ms = SYNC_ANSWER_MS_MIN;
     uv_timer_stop(&y->timer);
     if (rv == LOA_OK) {
         store(y);

@@ -9,8 +9,11 @@
 #include "common/service.h"
 #include "scheduler/io_pg.h"
 
-#define SYNC_ANSWER_MS 10000 /* Then the question is asked again. */
-#define SYNC_RETRY_MS 15000  /* After a refusal. */
+/* Without an answer the question is asked again after so long, then twice that
+ * and so on: services start in any order. */
+#define SYNC_ANSWER_MS_MIN 500
+#define SYNC_ANSWER_MS_MAX 10000
+#define SYNC_RETRY_MS 15000 /* After a refusal. */
 
 /* The page is durable. complete: it was the last. */
 typedef void (*sync_page_cb)(void *data,
@@ -25,6 +28,7 @@ struct sync {
     uint64_t since; /* The copy is complete up to this version. */
     char after[SYNC_CURSOR_CAP];
     bool asking, storing, again;
+    uint64_t answer_ms; /* How long to wait this time. */
     uint8_t message_id[LOA_ID_BYTES];
     struct sync_page page;
     struct loa_arena arena;

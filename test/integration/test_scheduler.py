@@ -8,7 +8,7 @@ import time
 
 import pytest
 from loa_broker import Broker, wait_until
-from loa_identity import (CONTENT_APPROVE, DELEGATE, REVOKE, SCHEDULE, TIME,
+from loa_identity import (ROOT_DIR, CONTENT_APPROVE, DELEGATE, REVOKE, SCHEDULE, TIME,
                           blake2b, content, new_root, now_ms, open_envelope,
                           pb, programme, registry, services)
 from loa_service import Asker, Postgres, Registry, Service
@@ -35,7 +35,8 @@ class World:
         self.scheduler_id = self.province.service(
             "scheduler", "scheduler", area, powers=SCHEDULE | TIME)
         self.registry_id = self.province.service(
-            "registry", "registry", area, powers=DELEGATE | REVOKE)
+            "registry", "registry", area, powers=DELEGATE | REVOKE,
+            max_depth=1)
         self.minh = self.province.staff("minh", area, powers=CONTENT_APPROVE)
         self.lan_id = self.province.staff("lan", area, powers=SCHEDULE)
         self.area = area
@@ -397,6 +398,42 @@ def test_new_areas_come_with_the_trust_list(world):
               world.registry_id.envelope(pb.TYPE_TRUST, body), retain=True)
     wait_until(lambda: world.add("vn/08/073/07301", start).status.code == OK,
                "the new commune is known")
+
+
+def test_the_real_registry(pg):
+    """Its sample tree comes at start; what is added comes by itself."""
+    w = World(pg, area="vn", registry=False)
+    admin = w.root.authority("province", "vn").staff(
+        "admin", "vn", powers=DELEGATE | SCHEDULE)
+    service = Service("registry", w.registry_id, pg, w.broker)
+
+    def bring(name, text):
+        mid, _ = asker.send("registry", pb.TYPE_REGISTRY_REQUEST,
+                            registry.RegistryRequest(
+                                area_import=registry.AreaImport(
+                                    import_id=os.urandom(16), parts_n=1,
+                                    csv=text.encode())))
+        answer = asker.wait(mid, registry.RegistryAnswer)
+        assert answer.status.code == OK, (name, answer)
+
+    try:
+        asker = w.asker(admin)
+        service.start()
+        with open(os.path.join(ROOT_DIR, "deploy", "sample-areas.csv"),
+                  encoding="utf-8") as f:
+            bring("sample", f.read())
+        start = now_ms() + HOUR
+        wait_until(lambda: w.add("vn/08/070", start).status.code != NOT_FOUND
+                   and w.service.ready(), "the sample tree", 30)
+        assert w.add("vn/08/070/07099", start).status.code == NOT_FOUND
+        bring("one more", "code,parent,tier,name\n"
+              "07099,070,commune,Xã Mới\n")
+        wait_until(lambda: w.add("vn/08/070/07099",
+                                 start + HOUR).status.code == OK,
+                   "the new commune")
+    finally:
+        service.remove()
+        w.close()
 
 
 # --- deaths ------------------------------------------------------------------
