@@ -53,7 +53,7 @@ static struct {
     uint64_t delivered_n;
 } load;
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
     fprintf(stderr, "mqtt_load: %s: %s\n", what, strerror(errno));
     exit(1);
