@@ -181,10 +181,12 @@ class Stack:
 
     def take_lock(self):
         os.makedirs(self.var, exist_ok=True)
-        self.lock = open(self.path("lock"), "w")
+        lock = open(self.path("lock"), "w")
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.lock = lock
         except OSError:
+            lock.close()
             raise Trouble(f"{self.var} is in use by a stack that runs: stop "
                           "it, or give another place with VAR=DIR") from None
 

@@ -34,8 +34,11 @@ enum {
     M_N
 };
 
-#define DAYS "loa_registry_certificate_days"
-#define DAYS_HELP "Days until the first certificate ends, -1: one has ended"
+#define EXPIRY "loa_registry_certificate_expiry_seconds"
+#define EXPIRY_HELP                                                           \
+    "Whole days, in seconds, until the first certificate ends; below 0: one " \
+    "has"
+#define DAY_S 86400.0
 
 static struct app {
     struct service service;
@@ -74,10 +77,10 @@ static const struct metric metrics[M_N] = {
     [M_DROPPED] = METRIC_COUNTER_INIT("loa_registry_dropped_codes_total",
                                       "Wrong codes that were not answered",
                                       NULL),
-    [M_OWN_DAYS] = METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"registry\""),
+    [M_OWN_DAYS] = METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"registry\""),
     [M_PRINCIPAL_DAYS] =
-        METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"principal\""),
-    [M_DEVICE_DAYS] = METRIC_GAUGE_INIT(DAYS, DAYS_HELP, "kind=\"device\""),
+        METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"principal\""),
+    [M_DEVICE_DAYS] = METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"device\""),
 };
 
 static void collect(void *data)
@@ -92,9 +95,9 @@ static void collect(void *data)
         [M_ENROLLED] = (double)r->enrolled_n,
         [M_GUESSED] = (double)r->guessed_n,
         [M_DROPPED] = (double)r->dropped_n,
-        [M_OWN_DAYS] = app.alarms.own_days,
-        [M_PRINCIPAL_DAYS] = app.alarms.principal_days,
-        [M_DEVICE_DAYS] = app.alarms.device_days,
+        [M_OWN_DAYS] = app.alarms.own_days * DAY_S,
+        [M_PRINCIPAL_DAYS] = app.alarms.principal_days * DAY_S,
+        [M_DEVICE_DAYS] = app.alarms.device_days * DAY_S,
     };
 
     (void)data;

@@ -93,9 +93,14 @@ class Province(Stack):
         return wavcheck.read(path)
 
     def heard(self, device, content):
-        """The best correlation of the content with what the device played."""
-        return wavcheck.check(self.samples(device),
-                              self.archived(content))["correlation"]
+        """The best correlation of the content with what the device played, at
+        8 kHz: enough to tell one speech from another, and quick."""
+        played, said = (_thin(x) for x in (self.samples(device),
+                                           self.archived(content)))
+        core, _ = wavcheck.trim(said)
+        if len(played) < len(core) or not played.any():
+            return 0.0
+        return float(wavcheck.correlate(played, core).max())
 
     def silent(self, device):
         return not self.samples(device).any()
@@ -117,6 +122,11 @@ class Province(Stack):
              login["user"], "-P", login["password"], "-q", "1", "-t",
              topic], capture_output=True)
         return done.stdout or None
+
+
+def _thin(x, by=6):
+    n = len(x) // by * by
+    return x[:n].reshape(-1, by).mean(axis=1)
 
 
 def ms(seconds_from_now):

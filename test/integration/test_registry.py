@@ -691,7 +691,7 @@ def test_certificates_that_end_are_told_of(w, registrar):
     w.restart()
     assert "event=certificate.ends kind=principal id=soon" in w.service.log()
     assert w.service.metric(
-        'loa_registry_certificate_days{kind="principal"}') == 4
+        'loa_registry_certificate_expiry_seconds{kind="principal"}') == 4 * 86400
 
 
 def test_malformed_requests_are_answered(w, registrar):
