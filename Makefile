@@ -113,7 +113,7 @@ all: $(BINS) ## build every program and the broker plugin
 
 # The speaker's files on disk: pure but for the disk itself.
 MORE_speaker-disk := $(patsubst %,devices/speaker/%.c,io_disk io_receipts \
-        io_content slot receipt codec) $(patsubst %,proto/io/%.c,log utf8 failpoint)
+        io_content slot receipt codec) $(patsubst %,proto/io/%.c,log failpoint)
 LIBS_speaker-disk := $(call libs,libuv)
 
 # test/unit/<folder>/test_*.c is linked with the pure objects of that folder,
