@@ -120,7 +120,7 @@ static enum loa_verdict judge_link(const struct search *s,
     return v;
 }
 
-/* --- the way up ------------------------------------------------------------*/
+/* --- the way up ----------------------------------------------------------- */
 
 enum loa_verdict loa_chain_bag_add(struct loa_chain_bag *bag,
                                    const struct loa_bytes *certificates,

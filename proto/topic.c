@@ -20,7 +20,7 @@ const char *loa_plane_name(enum loa_plane plane)
     return plane_names[plane];
 }
 
-/* --- words: the C locale's isalnum() by hand, for it must not depend on one */
+/* --- words: the C locale's isalnum() by hand, for it must not depend on one  */
 
 static bool is_word(char c)
 {
@@ -131,7 +131,7 @@ void loa_area_prefix(const char *area, size_t depth, char out[LOA_AREA_CAP])
     out[len] = '\0';
 }
 
-/* --- topics ----------------------------------------------------------------*/
+/* --- topics --------------------------------------------------------------- */
 
 int loa_topic_build(char *buf,
                     size_t cap,

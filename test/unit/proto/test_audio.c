@@ -84,8 +84,7 @@ static void test_not_sealed(const struct loa_key *stream)
               LOA_EINVAL);
 }
 
-/* --- what is not parsed
- * ----------------------------------------------------------*/
+/* --- what is not parsed --------------------------------------------------- */
 
 struct bent {
     Loa__V1__AudioPacket p;

@@ -18,8 +18,7 @@ static int parse(struct loa_bytes p, struct loa_certificate *c)
     return loa_certificate_parse(&arena, p, c);
 }
 
-/* --- there and back
- * ----------------------------------------------------------- */
+/* --- there and back ------------------------------------------------------- */
 
 static void test_round(void)
 {
@@ -86,8 +85,7 @@ static void test_longest(void)
         LOA_OK);
 }
 
-/* --- every field out of its range
- * --------------------------------------------- */
+/* --- every field out of its range ----------------------------------------- */
 
 /* A body as protobuf-c has it, so that what our own issuing refuses can be
  * signed all the same. */
@@ -202,8 +200,7 @@ static void test_not_issued(void)
               LOA_EINVAL);
 }
 
-/* --- the outer layer
- * ------------------------------------------------------------*/
+/* --- the outer layer ------------------------------------------------------ */
 
 static void test_outer(void)
 {
@@ -246,8 +243,7 @@ static void test_outer(void)
               loa_certificate_parse(&tiny, w.signer.cert, &c), LOA_ENOSPC);
 }
 
-/* --- words
- * ----------------------------------------------------------------------*/
+/* --- words ---------------------------------------------------------------- */
 
 static const struct {
     const char *text;

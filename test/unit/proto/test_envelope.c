@@ -19,8 +19,7 @@ static int parse(struct loa_bytes p, struct loa_envelope *e)
     return loa_envelope_parse(&arena, p, e);
 }
 
-/* --- there and back
- * ------------------------------------------------------------*/
+/* --- there and back ------------------------------------------------------- */
 
 static void test_round(void)
 {
@@ -101,8 +100,7 @@ static void test_self_signed(void)
     CHECK_INT("two keys", loa_envelope_self_signed(&letter.e), 0);
 }
 
-/* --- what is not sealed
- * ----------------------------------------------------------*/
+/* --- what is not sealed --------------------------------------------------- */
 
 static int seal(const struct loa_header *h, size_t certificates_n, size_t cap)
 {
@@ -163,8 +161,7 @@ static void test_seal(void)
               LOA_OK);
 }
 
-/* --- what is not parsed
- * ----------------------------------------------------------*/
+/* --- what is not parsed --------------------------------------------------- */
 
 /* An Envelope and a Signed as protobuf-c has them, to be bent in one place. */
 struct bent {

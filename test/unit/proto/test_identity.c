@@ -63,8 +63,7 @@ static void test_round(void)
     CHECK_INT("bare", back.certificates_n, 0);
 }
 
-/* --- malformed files
- * --------------------------------------------------------------*/
+/* --- malformed files ------------------------------------------------------ */
 
 #define MAGIC "loa-identity 1\n"
 #define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -143,8 +142,7 @@ static void test_chain(void)
     CHECK_INT("seven", line, 10);
 }
 
-/* --- the password
- * -------------------------------------------------------------------*/
+/* --- the password --------------------------------------------------------- */
 
 static struct letter letter;
 static const uint8_t message_id[LOA_ID_BYTES] = {5};

@@ -13,8 +13,7 @@ static struct loa_trust trust, before;
 static struct letter letter;
 static uint8_t list_bytes[LOA_ENVELOPE_BYTES_MAX];
 
-/* --- building lists
- * ----------------------------------------------------------*/
+/* --- building lists ------------------------------------------------------- */
 
 #define ENTRIES_MAX (LOA_REVOCATIONS_MAX + 1)
 
@@ -89,8 +88,7 @@ static enum loa_verdict judge_signer(const struct world *w)
                            WORLD_NOW_MS, true, &leaf);
 }
 
-/* --- what a list binds
- * -------------------------------------------------------*/
+/* --- what a list binds ---------------------------------------------------- */
 
 static struct list list;
 
@@ -159,8 +157,7 @@ static void test_binds_only_inside(void)
     CHECK_INT("above", loa_trust_revoked(&trust, &outside), 0);
 }
 
-/* --- which list stands
- * ---------------------------------------------------------*/
+/* --- which list stands ---------------------------------------------------- */
 
 static void test_order(void)
 {
@@ -214,8 +211,7 @@ static void test_revoked_registry(void)
     CHECK_INT("no more", trust.revoked.number, 1);
 }
 
-/* --- bounds
- * -------------------------------------------------------------------*/
+/* --- bounds --------------------------------------------------------------- */
 
 static void check_refused(const char *name, const struct world *w)
 {

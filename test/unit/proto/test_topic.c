@@ -12,8 +12,7 @@
 #define P32 S16 S16
 #define K24 "abcdefghijklmnopqrstuv-z"
 
-/* --- words
- * ---------------------------------------------------------------------*/
+/* --- words ---------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -79,8 +78,7 @@ static void test_clients(void)
                   clients[i].valid);
 }
 
-/* --- areas
- * ---------------------------------------------------------------------*/
+/* --- areas ---------------------------------------------------------------- */
 
 static const struct {
     const char *inner, *outer;
@@ -113,8 +111,7 @@ static void test_areas(void)
     CHECK_INT("prefix 8", strcmp(out, A8), 0);
 }
 
-/* --- topics
- * --------------------------------------------------------------------*/
+/* --- topics --------------------------------------------------------------- */
 
 static const struct {
     const char *topic; /* NULL: a part is malformed. */
@@ -204,8 +201,7 @@ static void test_topics(void)
                   LOA_EINVAL);
 }
 
-/* --- filters
- * -------------------------------------------------------------------*/
+/* --- filters -------------------------------------------------------------- */
 
 static const char *const filters[] = {
     "loa/1/down/+/vn",
