@@ -186,7 +186,7 @@ build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch] services/*/*.[c
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
-	  $$(awk '{sub(/.*link:/, ""); sub(/^ \*/, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) $(wildcard proto/*.c) $(PB_C) \
+	  $$(awk '{sub(/.*link:/, ""); sub(/^ \* /, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) $(wildcard proto/*.c) $(PB_C) \
 	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lcsv -lm -o $@
 
 # What the plugin costs the broker: see test/bench/broker.py --help.
