@@ -20,7 +20,8 @@ const char *loa_plane_name(enum loa_plane plane)
     return plane_names[plane];
 }
 
-/* --- words: the C locale's isalnum() by hand, for it must not depend on one  */
+/* --- words, the same in every locale ----------------------------------------
+ */
 
 static bool is_word(char c)
 {
