@@ -39,8 +39,10 @@ static void load(void)
     for (char *p = strtok_r(text, ",", &save); p != NULL;
          p = strtok_r(NULL, ",", &save)) {
         char *nth = strchr(p, ':'), *action;
-        if (nth == NULL || points_n == POINTS_MAX)
+        if (nth == NULL || points_n == POINTS_MAX) {
             refuse(p);
+            return; /* It does not come back; cppcheck cannot know. */
+        }
         points[points_n].name = p;
         points[points_n].name_len = (size_t)(nth - p);
         points[points_n].nth = strtoul(nth + 1, &action, 10);

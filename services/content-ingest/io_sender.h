@@ -19,9 +19,11 @@
 
 struct sender;
 
+enum { LANE_PUSH, LANE_REPAIR };
+
 struct sender_lane {
     struct sender *sender;
-    enum { LANE_PUSH, LANE_REPAIR } kind;
+    int kind; /* LANE_PUSH or LANE_REPAIR. */
     unsigned packets_per_s;
     double tokens;
     uint64_t filled_ms; /* When the tokens were counted. */

@@ -10,8 +10,8 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "loactl/ctl.h"
 #include "loa/v1/services.pb-c.h"
+#include "loactl/ctl.h"
 #include "proto/io/mqtt.h"
 
 #define LINK_WINDOW 16 /* Requests in flight. */

@@ -45,7 +45,7 @@ const char *ctl_option(const struct ctl *c, const char *name)
     for (int i = 0; o != NULL && o[i].name != NULL; i++)
         if (strcmp(o[i].name, name) == 0)
             return c->values[i];
-    assert(!"an option that the table lacks");
+    assert(0 && "the table lacks this option");
     return NULL;
 }
 

@@ -28,11 +28,12 @@ static void done(struct asking *k, uint32_t row, const char *vi, const char *en)
     unsigned n = a->interrupts_n;
 
     a->entries[a->entries_n++] = row;
+    k->say->code = SAY_OK;
     if (n == 0) {
-        say(k->say, SAY_OK, vi, en);
+        snprintf(k->say->vi, SAY_CAP, "%s", vi);
+        snprintf(k->say->en, SAY_CAP, "%s", en);
         return;
     }
-    k->say->code = SAY_OK;
     snprintf(k->say->vi, SAY_CAP,
              "%s Cùng lúc có %u bản tin loại khác: loại ưu tiên sẽ ngắt loại "
              "thường.",

@@ -30,7 +30,7 @@ static int64_t days_until(unsigned weekdays, unsigned from)
     for (unsigned n = 0; n < 7; n++)
         if (weekdays >> (from + n) % 7 & 1)
             return n;
-    assert(!"a weekly rule has a weekday");
+    assert(0 && "a weekly rule has a weekday");
     return 0;
 }
 
