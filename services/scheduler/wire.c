@@ -31,7 +31,8 @@ void wire_close(struct wire *w)
 
 static int wrong(struct say *why, const char *vi, const char *en)
 {
-    say(why, SAY_INVALID, "%s", "%s", vi);
+    why->code = SAY_INVALID;
+    snprintf(why->vi, sizeof why->vi, "%s", vi);
     snprintf(why->en, sizeof why->en, "%s", en);
     return LOA_EINVAL;
 }
