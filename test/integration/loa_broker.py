@@ -6,6 +6,7 @@
         c.publish("loa/1/...", b"", qos=1)      # -> reason code
         c.wait_message(topic=...)               # -> message
 """
+import ctypes
 import os
 import queue
 import shutil
@@ -27,6 +28,11 @@ BUILD = os.path.join(ROOT_DIR, os.environ.get("LOA_BUILD", "build/plain"))
 PLUGIN = os.path.join(BUILD, "loa-auth.so")
 TEMPLATE = os.path.join(ROOT_DIR, "deploy", "mosquitto.conf.in")
 LIMIT_S = 10
+
+
+def _die_with_parent():
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def free_port():
@@ -83,7 +89,7 @@ class Broker:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 ["mosquitto", "-c", self.conf], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log)
+                stdout=log, stderr=log, preexec_fn=_die_with_parent)
         wait_until(self._answers, "broker listens")
         return self
 
@@ -122,11 +128,13 @@ class Broker:
             raise
 
     def __exit__(self, *_):
-        for c in self.clients:
-            c.close()
-        self.stop()
-        if self.own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            for c in self.clients:
+                c.close()
+        finally:
+            self.stop()
+            if self.own_folder:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Client:
