@@ -104,7 +104,7 @@ static void keep_old(const char *path)
 
 static int begin_file(struct wav *w)
 {
-    int64_t at_us = clock_wall_us();
+    int64_t at_us;
 
     keep_old(w->path);
     w->fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -113,6 +113,7 @@ static int begin_file(struct wav *w)
                   strerror(errno));
         return LOA_ESYS;
     }
+    at_us = clock_wall_us();
     w->opened_us = (int64_t)clock_mono_us();
     w->written = 0;
     store_start(w->path, at_us);
