@@ -192,12 +192,15 @@ build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch] services/*/*.[c
 # What the plugin costs the broker: see test/bench/broker.py --help.
 $(B)/test/bench/%.so: $(B)/test/bench/%.o
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -o $@
-$(B)/test/bench/%: $(B)/test/bench/%.o
-	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -o $@
+$(B)/test/bench/%: $(B)/test/bench/%.o $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_PROTO)) -o $@
 BENCH ?=
 bench-broker: $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/loa-auth.so ## broker CPU per delivery, with and without the plugin
 	@/usr/bin/python3 test/bench/broker.py --build $(B) $(BENCH)
-.PHONY: bench-broker
+ONLY ?=
+bench: all $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/test/bench/trust_ops ## figures, in a table: ONLY=start,speaker,requests,...
+	@LOA_BUILD=$(B) /usr/bin/python3 test/bench/run.py $(subst $(comma), ,$(ONLY))
+.PHONY: bench bench-broker
 
 # Packages may be missing when this make began, so the building is done by
 # another one, which looks for the libraries again.
