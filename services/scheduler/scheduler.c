@@ -114,6 +114,16 @@ static void mark_stale(struct scheduler *s, uint32_t row)
     }
 }
 
+/* The tables are ours, but people can write to them too. */
+static bool is_sound(const struct bulletin *b)
+{
+    return (b->class == BULLETIN_NORMAL || b->class == BULLETIN_PRIORITY) &&
+           b->rule.frequency <= SLOTS_WEEKLY &&
+           (b->rule.frequency != SLOTS_WEEKLY ||
+            (b->rule.weekdays >= 1 && b->rule.weekdays <= 127)) &&
+           loa_area_valid(b->requester_area);
+}
+
 int scheduler_load_bulletin(struct scheduler *s,
                             const struct bulletin *b,
                             const char (*areas)[LOA_AREA_CAP],
@@ -124,7 +134,7 @@ int scheduler_load_bulletin(struct scheduler *s,
     uint32_t rows[BULLETIN_AREAS_MAX], row;
     int rv;
 
-    if (areas_n < 1 || areas_n > BULLETIN_AREAS_MAX ||
+    if (areas_n < 1 || areas_n > BULLETIN_AREAS_MAX || !is_sound(b) ||
         plan_find(&s->plan, b->id) != BULLETIN_NONE)
         return LOA_EINVAL;
     for (uint32_t i = 0; i < areas_n; i++) {

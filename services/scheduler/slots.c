@@ -27,11 +27,12 @@ int64_t slots_midnight(int64_t at_ms)
 /* Days from weekday `from` on until one of the mask: 0..6. */
 static int64_t days_until(unsigned weekdays, unsigned from)
 {
-    for (unsigned n = 0; n < 7; n++)
-        if (weekdays >> (from + n) % 7 & 1)
-            return n;
-    assert(0 && "a weekly rule has a weekday");
-    return 0;
+    unsigned n = 0;
+
+    assert(weekdays >= 1 && weekdays <= 127);
+    while ((weekdays >> (from + n) % 7 & 1) == 0)
+        n++;
+    return n;
 }
 
 int64_t slots_next(const struct slots_rule *r, int64_t from_ms)
