@@ -42,8 +42,9 @@ def main(names):
                                                              time.gmtime()),
                    "load": loads, "failed": failed, "figures": rows}, f,
                   indent=1, ensure_ascii=False)
-    print()
-    show(rows)
+    if len(names) != 1:
+        print()
+        show(rows)
     if failed:
         sys.exit(f"bench: could not measure {', '.join(failed)}")
 
