@@ -5,13 +5,11 @@
 
 #define DAY_MS 86400000ll
 
-static int days_left(int64_t not_after_ms, int64_t now_ms)
+static int days_of(int64_t left_ms)
 {
-    if (not_after_ms <= now_ms)
+    if (left_ms <= 0)
         return -1;
-    return (int)((not_after_ms - now_ms) / DAY_MS < INT_MAX
-                     ? (not_after_ms - now_ms) / DAY_MS
-                     : INT_MAX);
+    return left_ms / DAY_MS < INT_MAX ? (int)(left_ms / DAY_MS) : INT_MAX;
 }
 
 /* 0: far away; 1..4 from 90, 30, 7 and 1 days; 5: ended. */
@@ -28,16 +26,19 @@ static uint8_t level(int days)
 
 /* One certificate; *told is its level when it was told of last. */
 static void look(struct alarms *a,
-                 const struct alarm *one,
+                 struct alarm one,
+                 int64_t left_ms,
                  uint8_t *told,
-                 int *first_days)
+                 int64_t *first_ms)
 {
-    uint8_t now = level(one->days);
+    uint8_t now;
 
-    if (one->days < *first_days)
-        *first_days = one->days;
+    one.days = days_of(left_ms);
+    now = level(one.days);
+    if (left_ms < *first_ms)
+        *first_ms = left_ms;
     if (now > *told && a->due_n < ALARM_LINES_MAX)
-        a->due[a->due_n++] = *one;
+        a->due[a->due_n++] = one;
     else if (now > *told)
         a->more_n++;
     *told = now;
@@ -46,26 +47,23 @@ static void look(struct alarms *a,
 void alarms_look(struct registry *r, int64_t now_ms, struct alarms *a)
 {
     const struct loa_certificate *me = &r->conf.identity->leaf;
-    struct alarm one = {"registry", me->principal, me->area,
-                        days_left(me->not_after_ms, now_ms)};
 
     memset(a, 0, sizeof *a);
-    a->own_days = a->principal_days = a->device_days = INT_MAX;
-    look(a, &one, &r->own_alarm, &a->own_days);
+    a->own_ms = a->principal_ms = a->device_ms = INT64_MAX;
+    look(a, (struct alarm){"registry", me->principal, me->area, 0},
+         me->not_after_ms - now_ms, &r->own_alarm, &a->own_ms);
     for (size_t i = 0; i < r->principals.principals_n; i++) {
         struct principal *p = &r->principals.principals[i];
 
-        one = (struct alarm){"principal", p->id, p->area,
-                             days_left(p->not_after_ms, now_ms)};
         if (!p->revoked)
-            look(a, &one, &p->alarm, &a->principal_days);
+            look(a, (struct alarm){"principal", p->id, p->area, 0},
+                 p->not_after_ms - now_ms, &p->alarm, &a->principal_ms);
     }
     for (size_t i = 0; i < r->devices.devices_n; i++) {
         struct device *d = &r->devices.devices[i];
 
-        one = (struct alarm){"device", d->id, d->area,
-                             days_left(d->not_after_ms, now_ms)};
         if (d->enrolled_at_ms != 0 && !d->revoked)
-            look(a, &one, &d->alarm, &a->device_days);
+            look(a, (struct alarm){"device", d->id, d->area, 0},
+                 d->not_after_ms - now_ms, &d->alarm, &a->device_ms);
     }
 }

@@ -19,8 +19,9 @@ struct alarm {
 struct alarms {
     struct alarm due[ALARM_LINES_MAX]; /* Lent by the registry. */
     size_t due_n, more_n;
-    /* Of those not revoked: days until the first one ends; INT_MAX: none. */
-    int own_days, principal_days, device_days;
+    /* Of those not revoked: ms until the first one ends, below 0 when one has;
+     * INT64_MAX: there is none. */
+    int64_t own_ms, principal_ms, device_ms;
 };
 
 void alarms_look(struct registry *r, int64_t now_ms, struct alarms *a);

@@ -3,15 +3,13 @@
  * This file only wires: what comes in becomes an event for the core, and
  * jobs_feed() carries out what the core decides. */
 
-#include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/io/clock.h"
 #include "proto/io/log.h"
-#include "registry/alarm.h"
 #include "registry/config.h"
+#include "registry/io_figures.h"
 #include "registry/io_jobs.h"
 #include "registry/io_pg.h"
 #include "registry/wire.h"
@@ -19,91 +17,17 @@
 #define TICK_MS 600000 /* Of the list's age and of certificates' ends. */
 #define MEMORY_BYTES (5u * LOA_ENVELOPE_BYTES_MAX)
 
-enum {
-    M_AREAS,
-    M_VERSION,
-    M_DEVICES,
-    M_PRINCIPALS,
-    M_REVOKED,
-    M_ENROLLED,
-    M_GUESSED,
-    M_DROPPED,
-    M_OWN_DAYS,
-    M_PRINCIPAL_DAYS,
-    M_DEVICE_DAYS,
-    M_N
-};
-
-#define EXPIRY "loa_registry_certificate_expiry_seconds"
-#define EXPIRY_HELP                                                           \
-    "Whole days, in seconds, until the first certificate ends; below 0: one " \
-    "has"
-#define DAY_S 86400.0
-
 static struct app {
     struct service service;
     struct config conf;
     struct registry registry;
     struct jobs jobs;
-    struct alarms alarms;
+    struct figures figures;
     struct loa_arena arena;
     uint8_t *memory;
     uv_timer_t tick;
     bool tick_open;
-    struct metric metrics[M_N];
 } app;
-
-static const struct metric metrics[M_N] = {
-    [M_AREAS] =
-        METRIC_GAUGE_INIT("loa_registry_areas", "Areas, closed ones too", NULL),
-    [M_VERSION] = METRIC_GAUGE_INIT("loa_registry_areas_version",
-                                    "Version of the area tree",
-                                    NULL),
-    [M_DEVICES] = METRIC_GAUGE_INIT("loa_registry_devices",
-                                    "Devices, enrolled or waiting",
-                                    NULL),
-    [M_PRINCIPALS] = METRIC_GAUGE_INIT("loa_registry_principals",
-                                       "Certificates made known",
-                                       NULL),
-    [M_REVOKED] = METRIC_GAUGE_INIT("loa_registry_revocations",
-                                    "Certificates on the revocation list",
-                                    NULL),
-    [M_ENROLLED] = METRIC_COUNTER_INIT("loa_registry_enrolled_total",
-                                       "Device certificates issued",
-                                       NULL),
-    [M_GUESSED] = METRIC_COUNTER_INIT("loa_registry_wrong_codes_total",
-                                      "Enrolments with a wrong code",
-                                      NULL),
-    [M_DROPPED] = METRIC_COUNTER_INIT("loa_registry_dropped_codes_total",
-                                      "Wrong codes that were not answered",
-                                      NULL),
-    [M_OWN_DAYS] = METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"registry\""),
-    [M_PRINCIPAL_DAYS] =
-        METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"principal\""),
-    [M_DEVICE_DAYS] = METRIC_GAUGE_INIT(EXPIRY, EXPIRY_HELP, "kind=\"device\""),
-};
-
-static void collect(void *data)
-{
-    const struct registry *r = &app.registry;
-    const double values[M_N] = {
-        [M_AREAS] = (double)r->areas.areas_n,
-        [M_VERSION] = (double)r->areas.version,
-        [M_DEVICES] = (double)r->devices.devices_n,
-        [M_PRINCIPALS] = (double)r->principals.principals_n,
-        [M_REVOKED] = (double)r->revoked.entries_n,
-        [M_ENROLLED] = (double)r->enrolled_n,
-        [M_GUESSED] = (double)r->guessed_n,
-        [M_DROPPED] = (double)r->dropped_n,
-        [M_OWN_DAYS] = app.alarms.own_days * DAY_S,
-        [M_PRINCIPAL_DAYS] = app.alarms.principal_days * DAY_S,
-        [M_DEVICE_DAYS] = app.alarms.device_days * DAY_S,
-    };
-
-    (void)data;
-    for (size_t i = 0; i < M_N; i++)
-        metric_set(&app.metrics[i], values[i]);
-}
 
 /* --- requests ------------------------------------------------------------- */
 
@@ -175,6 +99,12 @@ static bool intercept(void *data, const struct mqtt_msg *m)
     return true;
 }
 
+static void collect(void *data)
+{
+    (void)data;
+    figures_collect(&app.figures);
+}
+
 /* --- time and lists ------------------------------------------------------- */
 
 static void on_trust_changed(void *data)
@@ -187,18 +117,6 @@ static void on_trust_changed(void *data)
     jobs_feed(&app.jobs, &ev, NULL, NULL);
 }
 
-static void look_at_certificates(int64_t now_ms)
-{
-    alarms_look(&app.registry, now_ms, &app.alarms);
-    for (size_t i = 0; i < app.alarms.due_n; i++) {
-        const struct alarm *a = &app.alarms.due[i];
-        log_warn("certificate.ends", "kind=%s id=%s area=%s days=%d", a->kind,
-                 a->id, a->area, a->days);
-    }
-    if (app.alarms.more_n > 0)
-        log_warn("certificate.ends", "more=%zu", app.alarms.more_n);
-}
-
 static void on_tick(uv_timer_t *timer)
 {
     struct registry_event ev = {.type = REGISTRY_TICK,
@@ -206,7 +124,7 @@ static void on_tick(uv_timer_t *timer)
 
     (void)timer;
     jobs_feed(&app.jobs, &ev, NULL, NULL);
-    look_at_certificates(ev.now_ms);
+    figures_look(&app.figures, ev.now_ms);
 }
 
 /* What was committed before a crash and not yet believed by ourselves. */
@@ -256,8 +174,7 @@ static int start(void *data)
     if (app.memory == NULL)
         return LOA_ENOMEM;
     loa_arena_init(&app.arena, app.memory, MEMORY_BYTES);
-    memcpy(app.metrics, metrics, sizeof metrics);
-    rv = metrics_register(&app.service.metrics, app.metrics, M_N);
+    rv = figures_init(&app.figures, &app.registry, &app.service.metrics);
     if (rv == LOA_OK)
         rv = io_pg_load(&app.service.pg, &app.registry);
     if (rv == LOA_OK)
