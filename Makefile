@@ -129,6 +129,15 @@ endef
 $(foreach d,$(UNIT_DIRS),$(eval $(call unit,$(d))))
 UNITS := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*/test_*.c))
 
+# test/sim/<folder>/sim_*.c: whole cores in simulated time, from seeds.
+define sim
+$(B)/test/sim/$(1)/%: ALL_CFLAGS += -Itest/unit/$(1)
+$(B)/test/sim/$(1)/%: $(B)/test/sim/$(1)/%.o $(call unit_objs,$(1)) $(B)/libloa-proto.a
+	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(PKGS_PROTO)) -lm -o $$@
+endef
+$(foreach d,$(notdir $(patsubst %/,%,$(wildcard test/sim/*/))),$(eval $(call sim,$(d))))
+UNITS += $(patsubst %.c,$(B)/%,$(wildcard test/sim/*/sim_*.c))
+
 units: $(UNITS)
 print-units:
 	@echo $(UNITS)

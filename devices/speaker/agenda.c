@@ -55,6 +55,7 @@ static void fill(struct occurrence *o,
     memcpy(o->hash, b->hash, sizeof o->hash);
     o->start_at_ms = start_at_ms;
     o->due_at_ms = start_at_ms + offset_ms;
+    o->end_at_ms = start_at_ms + b->duration_ms;
     o->class = b->class;
     o->depth = loa_area_depth(p->area);
     o->programme = p;

@@ -16,6 +16,7 @@ struct occurrence {
     uint8_t hash[LOA_HASH_BYTES];
     int64_t start_at_ms; /* As signed. */
     int64_t due_at_ms;   /* With the offset of this place. */
+    int64_t end_at_ms;   /* As signed: start and duration. */
     enum bulletin_class class;
     size_t depth; /* Of the programme's area. */
     /* Lent until the next programme is adopted: */

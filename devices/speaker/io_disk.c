@@ -224,20 +224,22 @@ int disk_file_write(struct disk *d, const char *name, struct loa_bytes body)
         openat(d->dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int rv;
 
-    if (fd < 0)
-        return disk_error(errno);
-    rv = disk_write_all(fd, body.data, body.len, 0);
+    rv = fd >= 0 ? disk_write_all(fd, body.data, body.len, 0)
+                 : disk_error(errno);
     if (rv == LOA_OK)
         rv = disk_sync(fd);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     if (rv == LOA_OK && FAILPOINT("disk.rename") != LOA_OK)
         rv = LOA_ESYS;
     if (rv == LOA_OK && renameat(d->dir, tmp, d->dir, name) != 0)
         rv = disk_error(errno);
     if (rv == LOA_OK)
         rv = disk_sync(d->dir);
-    if (rv != LOA_OK)
+    if (rv != LOA_OK) {
         unlinkat(d->dir, tmp, 0);
+        unlinkat(d->dir, name, 0);
+    }
     return rv;
 }
 

@@ -43,6 +43,8 @@ LOA_MUST_CHECK int disk_slot_write(struct disk *d,
 LOA_MUST_CHECK int disk_file_read(struct disk *d,
                                   const char *name,
                                   struct loa_bytes *body);
+/* The file is the new one, or, if this fails, gone if that is possible: the old
+ * one was replaced by somebody who is believed, and is better forgotten. */
 LOA_MUST_CHECK int disk_file_write(struct disk *d,
                                    const char *name,
                                    struct loa_bytes body);

@@ -83,6 +83,13 @@ static const char *still_wrong(struct speaker *s, const struct occurrence *o)
     return programme_judge(in, b, &j, &m);
 }
 
+/* A plan drops an occurrence when it is over. Clocks differ, and a place with
+ * an offset is still at it: so near its end, that is no cancellation. */
+static bool nearly_over(const struct speaker *s, const struct occurrence *o)
+{
+    return speaker_at_ms(s) >= o->end_at_ms - AGENDA_LATE_MS;
+}
+
 void turns_recheck(struct speaker *s)
 {
     struct player *p = &s->player;
@@ -90,7 +97,8 @@ void turns_recheck(struct speaker *s)
 
     if (!s->time.trusted)
         return; /* What sounds goes on; nothing new begins. */
-    if (p->cur.used && (why = still_wrong(s, &p->cur.occ)) != NULL)
+    if (p->cur.used && (why = still_wrong(s, &p->cur.occ)) != NULL &&
+        (strcmp(why, "cancelled") != 0 || !nearly_over(s, &p->cur.occ)))
         cut_cur(s, why);
     if (p->next.used && (why = still_wrong(s, &p->next.occ)) != NULL)
         drop_next(s, why);

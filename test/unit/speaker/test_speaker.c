@@ -1,5 +1,6 @@
 /* The whole core, in stories: what happens at which time, what sounds. */
 
+#include "check.h"
 #include "world.h"
 
 static struct town town;
@@ -230,7 +231,7 @@ static void test_cancelled_while_playing(void)
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
 
     ready(&b, 1, NULL);
-    world_run(&w, T0 + 11 * SECOND);
+    world_run(&w, T0 + 10 * SECOND + 500);
     CHECK_INT("plays", speaker_sounding(&w.s), 1);
     publish((uint64_t)T0 + 1, NULL, 0);
     CHECK_INT("silent at once", speaker_sounding(&w.s), 0);
@@ -245,10 +246,22 @@ static void test_replaced_while_playing(void)
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
 
     ready(&b, 1, NULL);
-    world_run(&w, T0 + 11 * SECOND);
+    world_run(&w, T0 + 10 * SECOND + 500);
     b.content = &other;
     publish((uint64_t)T0 + 1, &b, 1);
     CHECK_INT("silent", speaker_sounding(&w.s), 0);
+}
+
+/* A plan drops what is over, by its own clock: that is no cancellation. */
+static void test_dropped_at_its_end(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 12 * SECOND);
+    publish((uint64_t)T0 + 1, NULL, 0);
+    world_run(&w, T0 + HOUR);
+    CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
 }
 
 /* A newer programme that still has it leaves it alone. */
@@ -908,6 +921,7 @@ int main(void)
     test_moved();
     test_cancelled_while_playing();
     test_replaced_while_playing();
+    test_dropped_at_its_end();
     test_unchanged_while_playing();
     test_revoked();
     test_lost_revocations();

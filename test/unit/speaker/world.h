@@ -4,7 +4,6 @@
 #ifndef LOA_TEST_WORLD_H
 #define LOA_TEST_WORLD_H
 
-#include "check.h"
 #include "speaker/speaker.h"
 #include "town.h"
 
@@ -42,6 +41,8 @@ struct world {
     bool content_fails; /* Writes of contents. */
     struct world_file slots[3], trust, programmes[LOA_AREA_DEPTH_MAX];
     struct receipt rows[WORLD_RECEIPTS_MAX];
+    struct receipt all[WORLD_RECEIPTS_MAX]; /* Also those that were trimmed. */
+    size_t all_n;
     uint64_t first;
     size_t rows_n;
     bool log_there;
@@ -123,12 +124,16 @@ static int world_save(struct world *w, const struct speaker_op *op)
 {
     struct world_file *f = &w->trust;
 
-    if (w->disk_fails)
-        return LOA_ESYS;
     if (op->file <= SPEAKER_FILE_LEDGER)
         f = &w->slots[op->file];
     else if (op->file == SPEAKER_FILE_PROGRAMME)
         f = world_programme(w, op->name);
+    if (w->disk_fails) {
+        /* What could not be replaced is gone: see disk_file_write(). */
+        if (op->file > SPEAKER_FILE_LEDGER)
+            f->there = false;
+        return LOA_ENOSPC;
+    }
     assert(op->body.len <= sizeof f->data);
     f->there = true;
     f->len = op->body.len;
@@ -141,9 +146,10 @@ static int world_store(struct world *w, const struct speaker_op *op)
     if (w->disk_fails)
         return LOA_ENOSPC;
     for (size_t i = 0; i < op->n; i++) {
-        assert(w->rows_n < WORLD_RECEIPTS_MAX);
+        assert(w->all_n < WORLD_RECEIPTS_MAX);
         assert(op->receipts[i].sequence == w->first + w->rows_n);
         w->rows[w->rows_n++] = op->receipts[i];
+        w->all[w->all_n++] = op->receipts[i];
     }
     return LOA_OK;
 }
