@@ -371,8 +371,9 @@ def test_time_for_a_device(world):
 def test_works_while_the_registry_is_away(pg):
     w = World(pg, registry=False)
     try:
-        wait_until(lambda: w.service.http("/readyz")[0] == 503, "not ready")
-        assert "areas" in w.service.http("/readyz")[1]
+        wait_until(lambda: "areas" in w.service.http("/readyz")[1],
+                   "not ready for lack of areas")
+        assert w.service.http("/readyz")[0] == 503
         assert w.add("vn/08/070", now_ms() + HOUR).status.code == BUSY
         w.start_registry()
         w.service.stop()
