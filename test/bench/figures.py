@@ -125,3 +125,21 @@ class Used:
         self.rss_kb = usage.ru_maxrss
         if child.returncode != 0:
             raise RuntimeError(f"{argv[0]} ended with {child.returncode}")
+
+
+def fdatasync_ms(folder, times=100):
+    """What this disk asks for making 8 kB durable: the floor of a commit."""
+    path = os.path.join(folder, "fdatasync")
+    fd, took = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), []
+    try:
+        os.write(fd, bytes(8192 * times))
+        os.fsync(fd)
+        for i in range(times):
+            began = time.monotonic()
+            os.pwrite(fd, bytes(8192), 8192 * i)
+            os.fdatasync(fd)
+            took.append((time.monotonic() - began) * 1000)
+    finally:
+        os.close(fd)
+        os.unlink(path)
+    return took
