@@ -59,8 +59,7 @@ struct area_csv {
 };
 
 /* rows is lent: the caller's array of AREA_CSV_ROWS_MAX. */
-LOA_MUST_CHECK int area_csv_begin(struct area_csv *c,
-                                  struct area_csv_row *rows);
+void area_csv_begin(struct area_csv *c, struct area_csv_row *rows);
 
 /* The next piece of the text. LOA_EINVAL: *why says what is wrong and in which
  * line; nothing more may be fed. */

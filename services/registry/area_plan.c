@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "registry/hash.h"
+
 #define ROW_SLOTS_N (4 * AREA_CSV_ROWS_MAX)
 #define ID_TRIES_MAX 999
 
@@ -16,30 +18,23 @@ struct planning {
     struct refusal *why;
 };
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h % ROW_SLOTS_N;
-}
-
 /* The day of a moment, in UTC, as people write it to a computer. */
 static const char *day(int64_t at_ms, char out[16])
 {
     time_t s = (time_t)(at_ms / 1000);
     struct tm tm;
 
-    if (gmtime_r(&s, &tm) == NULL || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-        memcpy(out, "?", 2);
+    /* A year that is no int, or too long to show, leaves it empty. */
+    out[0] = '\0';
+    if (gmtime_r(&s, &tm) != NULL)
+        (void)strftime(out, 16, "%Y-%m-%d", &tm);
     return out;
 }
 
 /* The draft of the file's row with this code; AREA_NONE. */
 static uint32_t in_file(const struct area_plan *p, const char *code)
 {
-    uint32_t slot = hash(code);
+    uint32_t slot = hash_text(code) % ROW_SLOTS_N;
 
     for (; p->by_code[slot] != 0; slot = (slot + 1) % ROW_SLOTS_N)
         if (strcmp(p->drafts[p->by_code[slot] - 1].row->code, code) == 0)
@@ -49,7 +44,7 @@ static uint32_t in_file(const struct area_plan *p, const char *code)
 
 static void file_add(struct area_plan *p, const char *code, uint32_t draft)
 {
-    uint32_t slot = hash(code);
+    uint32_t slot = hash_text(code) % ROW_SLOTS_N;
 
     while (p->by_code[slot] != 0)
         slot = (slot + 1) % ROW_SLOTS_N;
@@ -61,7 +56,7 @@ static void file_add(struct area_plan *p, const char *code, uint32_t draft)
 static bool new_id_taken(const struct planning *g, const char *id)
 {
     const struct area_plan *p = g->p;
-    uint32_t slot = hash(id);
+    uint32_t slot = hash_text(id) % ROW_SLOTS_N;
 
     if (areas_by_id(g->a, id) != AREA_NONE)
         return true;
@@ -90,7 +85,7 @@ static int choose_id(const struct planning *g, uint32_t draft)
             "behind it.",
             d->row->line, d->row->code);
     memcpy(d->id, id, strlen(id) + 1);
-    slot = hash(id);
+    slot = hash_text(id) % ROW_SLOTS_N;
     while (g->p->by_new_id[slot] != 0)
         slot = (slot + 1) % ROW_SLOTS_N;
     g->p->by_new_id[slot] = draft + 1;

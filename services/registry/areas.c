@@ -4,17 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/hash.h"
+
 #define SLOTS_N (2 * AREAS_MAX)
-
-/* FNV-1a: ids and codes are short, and only authorities choose them. */
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h;
-}
 
 void areas_init(struct areas *a)
 {
@@ -28,7 +20,7 @@ static const char *code_of(const struct areas *a, uint32_t area)
 
 uint32_t areas_by_id(const struct areas *a, const char *id)
 {
-    uint32_t slot = hash(id) % SLOTS_N;
+    uint32_t slot = hash_text(id) % SLOTS_N;
 
     for (; a->by_id[slot] != 0; slot = (slot + 1) % SLOTS_N)
         if (strcmp(a->areas[a->by_id[slot] - 1].id, id) == 0)
@@ -40,7 +32,7 @@ uint32_t areas_by_id(const struct areas *a, const char *id)
  * area has taken another code stays behind as a stone that no code matches. */
 static uint32_t code_slot(const struct areas *a, const char *code)
 {
-    uint32_t slot = hash(code) % SLOTS_N;
+    uint32_t slot = hash_text(code) % SLOTS_N;
 
     for (; a->by_code[slot] != 0; slot = (slot + 1) % SLOTS_N)
         if (strcmp(code_of(a, a->by_code[slot] - 1), code) == 0)
@@ -84,7 +76,7 @@ const struct area_state *areas_at(const struct areas *a,
 static uint32_t add_area(struct areas *a, const char *id)
 {
     uint32_t area = (uint32_t)a->areas_n++;
-    uint32_t slot = hash(id) % SLOTS_N;
+    uint32_t slot = hash_text(id) % SLOTS_N;
 
     while (a->by_id[slot] != 0)
         slot = (slot + 1) % SLOTS_N;

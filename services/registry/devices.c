@@ -3,21 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/hash.h"
+
 #define SLOTS_N (2 * DEVICES_MAX)
-
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h % SLOTS_N;
-}
 
 /* The slot of an id, or the free one where it would go. */
 static uint32_t slot_of(const struct devices *d, const char *id)
 {
-    uint32_t slot = hash(id);
+    uint32_t slot = hash_text(id) % SLOTS_N;
 
     while (d->by_id[slot] != 0 &&
            strcmp(d->devices[d->by_id[slot] - 1].id, id) != 0)

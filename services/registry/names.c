@@ -1,5 +1,6 @@
 #include "registry/names.h"
 
+#include <assert.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -71,8 +72,7 @@ static int rewrite(const char *s,
     }
     n = (utf8proc_ssize_t)squeeze(points, (size_t)n);
     n = utf8proc_reencode(points, n, options);
-    if (n < 0)
-        return LOA_EINVAL;
+    assert(n >= 0); /* What was decomposed is made of characters. */
     if ((size_t)n >= cap)
         return LOA_ENOSPC;
     memcpy(out, points, (size_t)n);

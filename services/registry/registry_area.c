@@ -49,8 +49,9 @@ static int plan(struct registry *r,
                                .now_ms = ev->now_ms,
                                .valid_from_ms = import->valid_from_ms,
                                .asker_area = ev->who->area};
-    int rv = area_csv_begin(&csv, rows);
+    int rv = LOA_OK;
 
+    area_csv_begin(&csv, rows);
     for (uint32_t i = 0; rv == LOA_OK && i < import->parts_n; i++) {
         struct loa_bytes text = parts_text(import, i);
         rv = area_csv_feed(&csv, text.data, text.len, why);

@@ -26,8 +26,9 @@ static int run(const uint8_t *data,
                size_t *rows_n,
                struct refusal *why)
 {
-    int rv = area_csv_begin(&csv, to);
+    int rv = LOA_OK;
 
+    area_csv_begin(&csv, to);
     for (size_t at = 0; rv == LOA_OK && at < size; at += piece)
         rv = area_csv_feed(&csv, data + at,
                            size - at < piece ? size - at : piece, why);

@@ -151,10 +151,22 @@ class World:
         self.service.start()
 
 
+@pytest.fixture(name="pg", scope="module")
+def postgres():
+    with Postgres() as pg:
+        yield pg
+
+
 @pytest.fixture(name="w")
-def world():
+def world(pg):
+    """An empty registry: one cluster serves all tests, the rest is new."""
+    tables = [row[0] for row in pg.query(
+        "SELECT 'registry.' || tablename FROM pg_tables "
+        "WHERE schemaname = 'registry'")]
+    pg.query(f"TRUNCATE {', '.join(tables)} CASCADE; "
+             "INSERT INTO registry.state DEFAULT VALUES")
     root = new_root()
-    with Postgres() as pg, Broker(root) as broker:
+    with Broker(root) as broker:
         w = World(pg, broker, root)
         try:
             w.service.start()

@@ -17,8 +17,9 @@ static int read_csv(const char *text,
                     size_t piece,
                     struct refusal *why)
 {
-    int rv = area_csv_begin(&csv, rows);
+    int rv = LOA_OK;
 
+    area_csv_begin(&csv, rows);
     for (size_t at = 0; rv == LOA_OK && at < len; at += piece)
         rv = area_csv_feed(&csv, text + at, len - at < piece ? len - at : piece,
                            why);
@@ -148,7 +149,7 @@ static void test_limits(void)
     CHECK_INT("long field", read_csv(text, strlen(text), 7, &why), LOA_EINVAL);
     CHECK_INT("long field", why.line, 2);
 
-    CHECK_INT("many", area_csv_begin(&csv, rows), LOA_OK);
+    area_csv_begin(&csv, rows);
     rv = area_csv_feed(&csv, HEADER, strlen(HEADER), &why);
     for (unsigned i = 0; i < AREA_CSV_ROWS_MAX && rv == LOA_OK; i++) {
         int len = snprintf(row, sizeof row, "%u,vn,hamlet,T\n", i);

@@ -390,6 +390,35 @@ static const struct step twins[] = {
      {{"vn/08/x_2", 3 * DAY, "Huyện Y"}, {"vn/08/x_3", 3 * DAY, "Huyện Z"}}},
 };
 
+static const struct step roots[] = {
+    {"the root comes last",
+     HEADER P08 VN,
+     DAY,
+     DAY,
+     "vn",
+     0,
+     0,
+     2,
+     0,
+     0,
+     0,
+     0,
+     {{"vn/08", DAY, "Tỉnh Tuyên Quang"}}},
+    {"a second root that is older than the first",
+     HEADER "08,,central,Tỉnh Tuyên Quang\n",
+     2 * DAY,
+     2 * DAY,
+     "vn",
+     REFUSAL_CONFLICT,
+     2,
+     0,
+     0,
+     0,
+     0,
+     0,
+     {{"vn/08", 2 * DAY, "Tỉnh Tuyên Quang"}}},
+};
+
 static const struct step refusals[] = {
     {"no root",
      HEADER P08,
@@ -849,6 +878,7 @@ int main(void)
     RUN(reuse);
     check_history();
     RUN(twins);
+    RUN(roots);
     RUN(refusals);
     check_history();
     RUN(future);

@@ -45,13 +45,17 @@ static void test_compose(void)
 
 static void test_compose_length(void)
 {
-    char in[4 * NAME_CAP], got[NAME_CAP];
+    char in[6 * NAME_CAP], got[NAME_CAP];
 
     memset(in, 'a', sizeof in);
     CHECK_INT("fits", name_compose(in, NAME_CAP - 1, got, NAME_CAP), LOA_OK);
     CHECK_INT("fits", strlen(got), NAME_CAP - 1);
     CHECK_INT("long", name_compose(in, NAME_CAP, got, NAME_CAP), LOA_ENOSPC);
     CHECK_INT("very long", name_compose(in, sizeof in, got, NAME_CAP),
+              LOA_ENOSPC);
+    for (size_t i = 0; i < 600; i += 3)
+        memcpy(in + i, "\xe1\xbe\x82", 3);
+    CHECK_INT("four characters each", name_compose(in, 600, got, NAME_CAP),
               LOA_ENOSPC);
     CHECK_INT("NUL", name_compose("a\0b", 3, got, NAME_CAP), LOA_EINVAL);
 }

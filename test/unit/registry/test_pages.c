@@ -73,6 +73,7 @@ static void test_find(void)
         {"a path", "vn/p7/c17", "", 0, false, 1},
         {"the path is not its own child", "vn/p7", "vn/p7", 0, false, 0},
         {"nothing", "ở đâu", "", 0, false, 0},
+        {"a mark alone", "\xcc\x89", "", 0, false, 0},
     };
 
     big_tree();
@@ -84,6 +85,32 @@ static void test_find(void)
         if (rows[i].under[0] == '\0')
             CHECK_INT(rows[i].name, walk_find(q, rows[i].name), 0);
     }
+}
+
+/* So many that hash tables have runs. */
+static void test_many(void)
+{
+    size_t at = (size_t)snprintf(
+        text, sizeof text, "code,parent,tier,name\nvn,,central,Việt Nam\n");
+
+    for (int c = 0; c < 60000; c++)
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "a%d,vn,commune,Xã %d\n", c, c);
+    world_reset();
+    CHECK_INT("many", world_import(text, NOW)->added_n, 60001);
+    for (int c = 0; c < 60000; c += 7) {
+        char id[16];
+
+        snprintf(id, sizeof id, "a%d", c);
+        CHECK_INT(id, areas_by_id(&registry.areas, id),
+                  areas_by_code(&registry.areas, id));
+        CHECK_INT(id, areas_by_id(&registry.areas, id), c + 1);
+    }
+    CHECK_INT("again", world_import(text, NOW)->unchanged_n, 60001);
+    registry.areas.states_n = AREA_STATES_MAX;
+    CHECK_INT("full",
+              areas_put(&registry.areas, "b", &registry.areas.states[0]),
+              LOA_EBUSY);
 }
 
 static void test_find_order(void)
@@ -317,6 +344,7 @@ int main(void)
     if (sodium_init() < 0)
         return 1;
     test_find();
+    test_many();
     test_find_order();
     test_find_refused();
     test_sync();

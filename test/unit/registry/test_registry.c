@@ -149,13 +149,24 @@ static void test_certificates(void)
     CHECK_INT("powers", c.powers, 0);
     CHECK_INT("a year", c.not_after_ms - NOW, 365 * DAY);
 
+    memcpy(code, ask_code("vn", STAFF, 9, "d9", COMMUNE, NOW - DAY)->code,
+           sizeof code);
+    enrol(code, "d9", 19, NOW - DAY);
+    loa_arena_reset(&arena);
+    CHECK_INT("parse",
+              loa_certificate_parse(&arena,
+                                    (struct loa_bytes){update.certificate,
+                                                       update.certificate_len},
+                                    &second),
+              LOA_OK);
+    CHECK_INT("not before its issuer", second.not_before_ms,
+              identity.leaf.not_before_ms);
     /* The clock goes back; serials do not. Near the end of the registry's own
      * certificate, the device's is shorter. */
     memcpy(code, ask_code("vn", STAFF, 2, "d2", COMMUNE, NOW)->code,
            sizeof code);
     enrol(code, "d2", 11, NOW - 1000);
-    second = c;
-    CHECK_INT("serial", update.device->certificate_serial, second.serial + 1);
+    CHECK_INT("serial", update.device->certificate_serial, c.serial + 2);
     memcpy(code, ask_code("vn", STAFF, 3, "d3", COMMUNE, NOW + 900 * DAY)->code,
            sizeof code);
     enrol(code, "d3", 12, NOW + 900 * DAY);
@@ -190,6 +201,20 @@ static void test_renewal(void)
               REFUSAL_CONFLICT);
     memcpy(code, ask_code("vn", STAFF, 4, "d1", COMMUNE, late)->code,
            sizeof code);
+    {
+        struct revoked_entry e = {.not_after_ms = late + DAY};
+
+        for (e.serial = 1; revoked_add(&registry.revoked, &e) == LOA_OK;)
+            e.serial++;
+        CHECK_INT("no room for the old one",
+                  enrol(code, "d1", 12, late)->status.code, REFUSAL_TOO_LARGE);
+        CHECK_INT("no room for the old one", update.flags & REGISTRY_WRITE, 0);
+        registry.revoked.entries_n = 1;
+        CHECK_INT("twice is once",
+                  revoked_add(&registry.revoked, &registry.revoked.entries[0]),
+                  LOA_OK);
+        CHECK_INT("twice is once", registry.revoked.entries_n, 1);
+    }
     CHECK_INT("another's key", enrol(code, "d1", 3, late)->status.code,
               REFUSAL_NONE);
     CHECK_INT("the old certificate is revoked", update.revoked_n, 1);
@@ -296,11 +321,17 @@ static void test_revoke(void)
     world_event(REGISTRY_TICK, NOW);
     CHECK_INT("first list", registry.trust_number, 1);
     CHECK_INT("add", add("an", "vn/08", 20, 7)->status.code, REFUSAL_NONE);
+    CHECK_INT("somebody else", add("ba", "vn/08", 30, 70)->status.code,
+              REFUSAL_NONE);
     CHECK_INT("add again", add("an", "vn/08", 20, 7)->status.code,
               REFUSAL_NONE);
     CHECK_INT("add again", update.flags & REGISTRY_WRITE, 0);
     CHECK_INT("one serial, two keys", add("an", "vn/08", 21, 7)->status.code,
               REFUSAL_CONFLICT);
+    registry.principals.principals_n = PRINCIPALS_MAX;
+    CHECK_INT("full", add("an", "vn/08", 21, 8)->status.code,
+              REFUSAL_TOO_LARGE);
+    registry.principals.principals_n = 2;
     CHECK_INT("the next certificate", add("an", "vn/08", 21, 8)->status.code,
               REFUSAL_NONE);
 
@@ -400,6 +431,20 @@ static void test_full_list(void)
     CHECK_INT("nothing changed", registry.revoked.entries_n, n);
     CHECK_INT("nothing changed", update.flags & REGISTRY_WRITE, 0);
     CHECK_INT("nothing changed", registry.principals.principals[0].revoked, 0);
+}
+
+/* More certificates of one name than a list holds. */
+static void test_too_many_of_a_name(void)
+{
+    struct principal p = {
+        .id = "an", .area = "vn/08", .not_after_ms = NOW + DAY};
+
+    world_reset();
+    for (p.serial = 1; p.serial <= REVOKED_MAX + 1; p.serial++)
+        principals_add(&registry.principals, &p);
+    CHECK_INT("too many", revoke("vn", STAFF, "an", NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("none revoked", registry.revoked.entries_n, 0);
 }
 
 static void test_own_chain(void)
@@ -531,8 +576,18 @@ static void test_import_states(void)
               REFUSAL_BUSY);
     world_event(REGISTRY_IMPORTED, NOW);
     CHECK_INT("there", registry.areas.areas_n, 6);
+    q.part.parts_n = 2;
+    CHECK_INT("half", world_ask("vn", STAFF, 3, &q, NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("half", update.flags,
+              REGISTRY_ANSWER | REGISTRY_WRITE | REGISTRY_SAVE_PART);
+    q.part.import_id[0] = 1;
+    CHECK_INT("begun again", world_ask("vn", STAFF, 4, &q, NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("begun again", update.drop_n, 1);
     CHECK_INT("wrong file is dropped",
               world_import("code,parent\n", NOW)->status.code, REFUSAL_INVALID);
+    CHECK_INT("and what was begun before it", update.drop_n, 2);
     CHECK_INT("wrong file is dropped", update.flags,
               REGISTRY_ANSWER | REGISTRY_WRITE | REGISTRY_DROP_PARTS);
 }
@@ -566,6 +621,7 @@ int main(void)
     test_names_are_not_taken();
     test_revoke_device();
     test_full_list();
+    test_too_many_of_a_name();
     test_own_chain();
     test_list_in_time();
     test_alarms();

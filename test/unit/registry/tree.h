@@ -23,10 +23,10 @@ static int tree_import(const char *text,
 {
     static struct area_csv csv;
     struct area_order order = {tree_rows, 0, valid_from_ms, now_ms, asker_area};
-    int rv = area_csv_begin(&csv, tree_rows);
+    int rv;
 
-    if (rv == LOA_OK)
-        rv = area_csv_feed(&csv, text, strlen(text), why);
+    area_csv_begin(&csv, tree_rows);
+    rv = area_csv_feed(&csv, text, strlen(text), why);
     if (rv == LOA_OK)
         rv = area_csv_end(&csv, why);
     order.rows_n = csv.rows_n;
