@@ -33,7 +33,11 @@ const char *loa_verdict_name(enum loa_verdict v)
  * Every signer must have one of the roles and all of the powers; a signer that
  * is a service must be the one named, if one is. No message may live longer
  * than lifetime_ms (0: as long as it says). A timeless one is judged without
- * the clock while the caller has none. docs/trust.md has the same table. */
+ * the clock while the caller has none. docs/trust.md has the same table.
+ *
+ * Some powers bar a key. One for drills says nothing real, whatever else it may
+ * do. One that may approve content makes no programme: so no single key can put
+ * new speech on air, even if its holder was given both powers by mistake. */
 static const struct rule {
     uint32_t roles;
     uint32_t powers;
@@ -41,41 +45,43 @@ static const struct rule {
     size_t quorum;
     bool timeless;
     int64_t lifetime_ms;
+    uint32_t barred; /* LOA_POWER_DRILL too, for every type. */
 } rules[] = {
     /* clang-format off */
     [LOA_TYPE_LOGIN] =
-        {STAFF | SERVICE | DEVICE | BRIDGE, 0, NULL, 1, true, 10 * MINUTE_MS},
+        {STAFF | SERVICE | DEVICE | BRIDGE, 0, NULL, 1, true, 10 * MINUTE_MS, 0},
     [LOA_TYPE_APPROVAL] =
-        {STAFF, LOA_POWER_CONTENT_APPROVE, NULL, 1, false, 0},
+        {STAFF, LOA_POWER_CONTENT_APPROVE, NULL, 1, false, 0, 0},
     [LOA_TYPE_PROGRAMME] =
-        {STAFF | SERVICE, LOA_POWER_SCHEDULE, "scheduler", 1, false, 0},
+        {STAFF | SERVICE, LOA_POWER_SCHEDULE, "scheduler", 1, false, 0,
+         LOA_POWER_CONTENT_APPROVE},
     [LOA_TYPE_HEAD] =
         {SERVICE, LOA_POWER_SCHEDULE | LOA_POWER_TIME, "scheduler", 1, true,
-         HOUR_MS},
+         HOUR_MS, 0},
     [LOA_TYPE_COMMAND] =
-        {STAFF | SERVICE, LOA_POWER_COMMAND, NULL, 1, false, DAY_MS},
+        {STAFF | SERVICE, LOA_POWER_COMMAND, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_TRUST] =
-        {STAFF | SERVICE, LOA_POWER_REVOKE, "registry", 1, true, 0},
+        {STAFF | SERVICE, LOA_POWER_REVOKE, "registry", 1, true, 0, 0},
     [LOA_TYPE_RECEIPTS] =
-        {DEVICE, 0, NULL, 1, false, 0},
+        {DEVICE, 0, NULL, 1, false, 0, 0},
     [LOA_TYPE_ACK] =
-        {SERVICE, 0, "telemetry-collector", 1, false, 0},
+        {SERVICE, 0, "telemetry-collector", 1, false, 0, 0},
     [LOA_TYPE_REGISTRY_REQUEST] =
-        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS},
+        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_REGISTRY_ANSWER] =
-        {SERVICE, 0, "registry", 1, false, DAY_MS},
+        {SERVICE, 0, "registry", 1, false, DAY_MS, 0},
     [LOA_TYPE_CONTENT_REQUEST] =
-        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS},
+        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_CONTENT_ANSWER] =
-        {SERVICE, 0, "content-ingest", 1, false, DAY_MS},
+        {SERVICE, 0, "content-ingest", 1, false, DAY_MS, 0},
     [LOA_TYPE_SCHEDULER_REQUEST] =
-        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS},
+        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_SCHEDULER_ANSWER] =
-        {SERVICE, 0, "scheduler", 1, false, DAY_MS},
+        {SERVICE, 0, "scheduler", 1, false, DAY_MS, 0},
     [LOA_TYPE_TELEMETRY_REQUEST] =
-        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS},
+        {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_TELEMETRY_ANSWER] =
-        {SERVICE, 0, "telemetry-collector", 1, false, DAY_MS},
+        {SERVICE, 0, "telemetry-collector", 1, false, DAY_MS, 0},
     /* clang-format on */
 };
 #define RULES_N (sizeof rules / sizeof rules[0])
@@ -153,7 +159,6 @@ static enum loa_verdict judge_quorum(const struct rule *r,
     return LOA_VERDICT_OK;
 }
 
-/* A key for drills signs nothing real, whatever else it may do. */
 static enum loa_verdict judge_signer(const struct rule *r,
                                      const struct loa_certificate *leaf)
 {
@@ -162,8 +167,9 @@ static enum loa_verdict judge_signer(const struct rule *r,
     if (leaf->role == LOA_ROLE_SERVICE && r->service != NULL &&
         strcmp(leaf->service, r->service) != 0)
         return LOA_VERDICT_ROLE;
-    if ((leaf->powers & r->powers) != r->powers ||
-        (leaf->powers & LOA_POWER_DRILL) != 0)
+    if ((leaf->powers & r->powers) != r->powers)
+        return LOA_VERDICT_POWER;
+    if ((leaf->powers & (r->barred | LOA_POWER_DRILL)) != 0)
         return LOA_VERDICT_POWER;
     return LOA_VERDICT_OK;
 }

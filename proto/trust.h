@@ -36,7 +36,7 @@
     X(BAD_SIGNATURE, "bad-signature")                                       \
     X(QUORUM, "quorum") /* Too few, or the same person. */                  \
     X(ROLE, "role")                                                         \
-    X(POWER, "power")           /* Lacks what the type needs. */            \
+    X(POWER, "power")           /* Lacks what it needs, or is barred. */    \
     X(AREA, "area")             /* Speaks outside the signer's area. */     \
     X(NOT_FOR_US, "not-for-us") /* The receiver is outside its area. */     \
     X(FUTURE, "future")         /* Issued later than now + LOA_SKEW_MS. */  \
@@ -77,7 +77,7 @@ struct loa_chain_cache {
     size_t next, n;
 };
 
-/* What a verifier knows. About 88 KB; embed or allocate once. */
+/* What a verifier knows. About 90 KB; embed or allocate once. */
 struct loa_trust {
     bool root_known;
     uint8_t root[LOA_KEY_BYTES]; /* Pinned. */
@@ -148,7 +148,10 @@ bool loa_trust_revoked(const struct loa_trust *t,
  * REPLAYED: the same number or older; harmless. AREA: signed for less than the
  * area of the list that is held, which only a list for the same or a wider area
  * replaces. The store is changed only when the verdict is OK. Needs 350 KB of
- * stack. */
+ * stack.
+ *
+ * A list that was believed once and kept is read back with time_trusted false:
+ * what was revoked stays revoked when the list has expired meanwhile. */
 LOA_MUST_CHECK enum loa_verdict loa_trust_update(struct loa_trust *t,
                                                  const struct loa_envelope *e,
                                                  int64_t now_ms,

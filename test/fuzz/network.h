@@ -116,7 +116,7 @@ static bool may_sign(int a, enum loa_type type)
         case LOA_TYPE_APPROVAL:
             return a == LAN || a == THIEF;
         case LOA_TYPE_PROGRAMME:
-            return a == LAN || a == SCHEDULER;
+            return a == SCHEDULER; /* lan may approve: two locks. */
         case LOA_TYPE_HEAD:
             return a == SCHEDULER;
         case LOA_TYPE_COMMAND:

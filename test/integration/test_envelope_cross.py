@@ -115,6 +115,16 @@ def test_c_believes_python(store, net):
         assert store.verify(type_, e) == ["ok", who.principal]
 
 
+def test_one_key_cannot_turn_both_locks(store, net):
+    both = net.province.staff("both", "vn/08",
+                              powers=loa.SCHEDULE | loa.CONTENT_APPROVE,
+                              **span())
+    for type_, verdict in [(pb.TYPE_APPROVAL, "ok"),
+                           (pb.TYPE_PROGRAMME, "power")]:
+        e = both.envelope(type_, b"", issued_at_ms=NOW)
+        assert store.verify(type_, e)[0] == verdict
+
+
 def test_c_believes_two_signatures(store, net):
     e = net.lan.envelope(pb.TYPE_COMMAND, b"", area="vn/08/070",
                          issued_at_ms=NOW, cosigners=[net.minh])
@@ -266,6 +276,11 @@ POLICY = {  # type: roles, powers, service, longest life
 TIMELESS = {pb.TYPE_TRUST, pb.TYPE_HEAD, pb.TYPE_LOGIN}
 
 
+def barred(type_):
+    """Two locks: who may approve content makes no programme."""
+    return loa.CONTENT_APPROVE if type_ == pb.TYPE_PROGRAMME else 0
+
+
 def within(inner, outer):
     return (inner + "/").startswith(outer + "/")
 
@@ -335,7 +350,7 @@ def judge(root, type_, data, now, time, area, signer_area):
             return "role"
         if c.role == SERVICE and service not in (None, c.service):
             return "role"
-        if powers & ~c.powers or c.powers & loa.DRILL:
+        if powers & ~c.powers or c.powers & (loa.DRILL | barred(type_)):
             return "power"
     for c in leaves:
         if not within(signed.area, c.area):
@@ -378,6 +393,7 @@ def fitting(who):
     c = who.body
     return [t for t, (roles, powers, service, _) in POLICY.items()
             if c.role in roles and not powers & ~c.powers
+            and not c.powers & barred(t)
             and (c.role != SERVICE or service in (None, c.service))]
 
 

@@ -27,30 +27,31 @@ static const struct policy {
     const char *roles;    /* a s v d b: authority, staff, service, device, bridge. */
     const char *service;  /* NULL: any. */
     uint32_t powers;
+    uint32_t barred;
 } policies[] = {
-    {LOA_TYPE_CERTIFICATE,       "",     NULL, 0},
-    {LOA_TYPE_LOGIN,             "svdb", NULL, 0},
-    {LOA_TYPE_APPROVAL,          "s",    NULL, LOA_POWER_CONTENT_APPROVE},
-    {LOA_TYPE_PROGRAMME,         "sv",   "scheduler", LOA_POWER_SCHEDULE},
-    {LOA_TYPE_HEAD,              "v",    "scheduler", LOA_POWER_SCHEDULE | LOA_POWER_TIME},
-    {LOA_TYPE_COMMAND,           "sv",   NULL, LOA_POWER_COMMAND},
-    {LOA_TYPE_TRUST,             "sv",   "registry", LOA_POWER_REVOKE},
-    {LOA_TYPE_RECEIPTS,          "d",    NULL, 0},
-    {LOA_TYPE_ACK,               "v",    "telemetry-collector", 0},
-    {LOA_TYPE_PACKET,            "",     NULL, 0},
-    {LOA_TYPE_ENROL,             "",     NULL, 0},
-    {LOA_TYPE_REGISTRY_REQUEST,  "sv",   NULL, 0},
-    {LOA_TYPE_REGISTRY_ANSWER,   "v",    "registry", 0},
-    {LOA_TYPE_CONTENT_REQUEST,   "sv",   NULL, 0},
-    {LOA_TYPE_CONTENT_ANSWER,    "v",    "content-ingest", 0},
-    {LOA_TYPE_SCHEDULER_REQUEST, "sv",   NULL, 0},
-    {LOA_TYPE_SCHEDULER_ANSWER,  "v",    "scheduler", 0},
-    {LOA_TYPE_TELEMETRY_REQUEST, "sv",   NULL, 0},
-    {LOA_TYPE_TELEMETRY_ANSWER,  "v",    "telemetry-collector", 0},
-    {(enum loa_type)0,           "",     NULL, 0},
-    {(enum loa_type)12,          "",     NULL, 0},
-    {(enum loa_type)28,          "",     NULL, 0},
-    {(enum loa_type)1000,        "",     NULL, 0},
+    {LOA_TYPE_CERTIFICATE,       "",     NULL, 0, 0},
+    {LOA_TYPE_LOGIN,             "svdb", NULL, 0, 0},
+    {LOA_TYPE_APPROVAL,          "s",    NULL, LOA_POWER_CONTENT_APPROVE, 0},
+    {LOA_TYPE_PROGRAMME,         "sv",   "scheduler", LOA_POWER_SCHEDULE, LOA_POWER_CONTENT_APPROVE},
+    {LOA_TYPE_HEAD,              "v",    "scheduler", LOA_POWER_SCHEDULE | LOA_POWER_TIME, 0},
+    {LOA_TYPE_COMMAND,           "sv",   NULL, LOA_POWER_COMMAND, 0},
+    {LOA_TYPE_TRUST,             "sv",   "registry", LOA_POWER_REVOKE, 0},
+    {LOA_TYPE_RECEIPTS,          "d",    NULL, 0, 0},
+    {LOA_TYPE_ACK,               "v",    "telemetry-collector", 0, 0},
+    {LOA_TYPE_PACKET,            "",     NULL, 0, 0},
+    {LOA_TYPE_ENROL,             "",     NULL, 0, 0},
+    {LOA_TYPE_REGISTRY_REQUEST,  "sv",   NULL, 0, 0},
+    {LOA_TYPE_REGISTRY_ANSWER,   "v",    "registry", 0, 0},
+    {LOA_TYPE_CONTENT_REQUEST,   "sv",   NULL, 0, 0},
+    {LOA_TYPE_CONTENT_ANSWER,    "v",    "content-ingest", 0, 0},
+    {LOA_TYPE_SCHEDULER_REQUEST, "sv",   NULL, 0, 0},
+    {LOA_TYPE_SCHEDULER_ANSWER,  "v",    "scheduler", 0, 0},
+    {LOA_TYPE_TELEMETRY_REQUEST, "sv",   NULL, 0, 0},
+    {LOA_TYPE_TELEMETRY_ANSWER,  "v",    "telemetry-collector", 0, 0},
+    {(enum loa_type)0,           "",     NULL, 0, 0},
+    {(enum loa_type)12,          "",     NULL, 0, 0},
+    {(enum loa_type)28,          "",     NULL, 0, 0},
+    {(enum loa_type)1000,        "",     NULL, 0, 0},
 };
 
 static const char *const services[] = {
@@ -68,7 +69,7 @@ static enum loa_verdict policy_says(const struct policy *p,
     if (c->role == LOA_ROLE_SERVICE && p->service != NULL &&
         strcmp(c->service, p->service) != 0)
         return LOA_VERDICT_ROLE;
-    if ((c->powers & LOA_POWER_DRILL) != 0)
+    if ((c->powers & LOA_POWER_DRILL) != 0 || (c->powers & p->barred) != 0)
         return LOA_VERDICT_POWER;
     for (uint32_t bit = 1; bit < LOA_POWERS_ALL; bit *= 2) {
         if ((p->powers & bit) != 0 && (c->powers & bit) == 0)
@@ -98,7 +99,8 @@ static void check_policy(struct world *w, const struct policy *p)
 
 static void check_powers(struct world *w, const struct policy *p)
 {
-    uint32_t sets[] = {0, p->powers, WORLD_POWERS, LOA_POWERS_ALL};
+    uint32_t sets[] = {0, p->powers, WORLD_POWERS, LOA_POWERS_ALL,
+                       WORLD_POWERS & ~p->barred};
 
     for (size_t i = 0; i < N(sets); i++) {
         w->signer.c.powers = sets[i];
@@ -204,6 +206,10 @@ static void test_rows(void)
 
         h.issued_at_ms = WORLD_NOW_MS + r->issued_ms;
         h.expires_at_ms = WORLD_NOW_MS + r->expires_ms;
+        w.signer.c.powers = WORLD_POWERS;
+        if (r->type == LOA_TYPE_PROGRAMME)
+            w.signer.c.powers &= ~(uint32_t)LOA_POWER_CONTENT_APPROVE;
+        world_issue(&w);
         world_seal(&w, &h, &letter);
         CHECK_INT(r->name, verify(&w, &want, NULL), r->verdict);
     }
