@@ -102,6 +102,7 @@ void hear_trust_saved(struct speaker *s, int status)
     turns_recheck(s);
 }
 
+/* It was believed in its time, and no date can take back what it revoked. */
 int hear_trust_from_disk(struct speaker *s, struct loa_bytes body)
 {
     struct loa_arena arena;
@@ -109,7 +110,7 @@ int hear_trust_from_disk(struct speaker *s, struct loa_bytes body)
 
     loa_arena_init(&arena, s->scratch, sizeof s->scratch);
     if (loa_envelope_parse(&arena, body, &e) != LOA_OK ||
-        loa_trust_update(&s->trust, &e, speaker_at_ms(s), s->time.trusted) !=
+        loa_trust_update(&s->trust, &e, speaker_at_ms(s), false) !=
             LOA_VERDICT_OK)
         return LOA_EINVAL;
     return LOA_OK;

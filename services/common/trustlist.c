@@ -19,14 +19,16 @@ static const struct pg_stmt stmts[] = {
      2, PG_NONE, false},
 };
 
-static enum loa_verdict believe(struct trustlist *t, struct loa_bytes p)
+static enum loa_verdict believe(struct trustlist *t,
+                                struct loa_bytes p,
+                                bool time_trusted)
 {
     struct loa_envelope e;
 
     loa_arena_reset(&t->arena);
     if (loa_envelope_parse(&t->arena, p, &e) != LOA_OK)
         return LOA_VERDICT_MALFORMED;
-    return loa_trust_update(&t->trust, &e, clock_wall_ms(), true);
+    return loa_trust_update(&t->trust, &e, clock_wall_ms(), time_trusted);
 }
 
 static int load(struct trustlist *t)
@@ -41,7 +43,8 @@ static int load(struct trustlist *t)
         enum loa_verdict v;
 
         p.data = pg_get_bytes(res, 0, 0, &p.len);
-        v = believe(t, p);
+        /* It was believed in its time; what it revoked stays revoked. */
+        v = believe(t, p, false);
         if (v != LOA_VERDICT_OK)
             log_warn("trust.stored", "verdict=%s", loa_verdict_name(v));
     }
@@ -103,7 +106,7 @@ void trustlist_message(struct trustlist *t, const struct mqtt_msg *m)
 
     if (m->len == 0)
         return; /* Somebody cleared the retained list: ours stays. */
-    v = believe(t, p);
+    v = believe(t, p, true);
     if (v == LOA_VERDICT_REPLAYED)
         return;
     if (v != LOA_VERDICT_OK) {
