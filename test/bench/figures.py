@@ -113,18 +113,32 @@ def pid_of(process):
 
 
 class Used:
-    """CPU and wall seconds of a child, from its start to its end."""
+    """CPU and wall seconds of a child with its children, and its own highest
+    resident memory. That is asked for while it runs: wait4's figure counts
+    what this process was before it became the child."""
 
     def __init__(self, argv, **kw):
         began = time.monotonic()
         child = subprocess.Popen(argv, **kw)
-        _, status, usage = os.wait4(child.pid, 0)
+        self.rss_kb, pid = 0, 0
+        while pid == 0:
+            self.rss_kb = max(self.rss_kb, self._rss_kb(child.pid, argv[0]))
+            time.sleep(0.02)
+            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         child.returncode = os.waitstatus_to_exitcode(status)
         self.wall_s = time.monotonic() - began
         self.cpu_s = usage.ru_utime + usage.ru_stime
-        self.rss_kb = usage.ru_maxrss
         if child.returncode != 0:
             raise RuntimeError(f"{argv[0]} ended with {child.returncode}")
+
+    @staticmethod
+    def _rss_kb(pid, program):
+        try:
+            if os.readlink(f"/proc/{pid}/exe") != os.path.realpath(program):
+                return 0
+            return status_kb(pid, "VmHWM")
+        except (OSError, KeyError):  # It has just ended.
+            return 0
 
 
 def fdatasync_ms(folder, times=100):

@@ -1,0 +1,57 @@
+"""What access control costs the broker: test/bench/broker.py at two sizes.
+
+    make bench ONLY=broker
+    python3 test/bench/broker_cost.py [--rounds 3] [--subscribers 1000,5000]
+
+The variants take turns within a round. See broker.py for what they are.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from figures import BUILD, HERE, OUT, Table
+
+VARIANTS = ("none", "noop", "loa-auth", "acl16", "dynsec")
+NAMES = {"none": "no access control", "noop": "plugin that allows all",
+         "loa-auth": "loa-auth", "acl16": "acl_file, password_file",
+         "dynsec": "dynamic-security"}
+SHOWN = (("user us/delivery", "µs"), ("deliveries/s", "/s"),
+         ("user us/login", "µs"), ("logins/s", "/s"))
+
+
+def measure(subscribers, rounds, seconds):
+    path = os.path.join(OUT, f"broker-{subscribers}.json")
+    subprocess.run([sys.executable, os.path.join(HERE, "broker.py"), "--build",
+                    BUILD, "--variants", ",".join(VARIANTS), "--subscribers",
+                    str(subscribers), "--rounds", str(rounds), "--seconds",
+                    str(seconds), "--json", path],
+                   check=True, stdout=subprocess.DEVNULL)
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def main(sizes, rounds, seconds):
+    os.makedirs(OUT, exist_ok=True)
+    table = Table("broker")
+    for n in sizes:
+        runs = measure(n, rounds, seconds)
+        for figure, unit in SHOWN:
+            for v in VARIANTS:
+                name = figure.replace("us/", "CPU per ")
+                table.add(f"{n:,} subscribers, {name}, {NAMES[v]}", unit,
+                          [r[figure] for r in runs[v]])
+    table.finish()
+
+
+if __name__ == "__main__":
+    a = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--rounds", type=int, default=5)
+    a.add_argument("--seconds", type=float, default=4)
+    a.add_argument("--subscribers", default="1000,5000")
+    args = a.parse_args()
+    main([int(x) for x in args.subscribers.split(",")], args.rounds,
+         args.seconds)
