@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from province import LIMIT_S, TOP, Province, iso, ms
+from province import LIMIT_S, TOP, Province, iso, ms, wavcheck
 
 #  What each tier says in test_tiers; short, and unlike each other.
 WORDS = {"central": "Trung ương thông báo.",
@@ -111,6 +111,29 @@ def test_tiers(province, communes, said):
                 assert heard >= 0.9, (i, n, heard)
             else:
                 assert heard < 0.7, (i, n, heard)
+
+
+def test_text_is_what_the_engine_says(province, communes):
+    """A Vietnamese text on air against the engine's own speech, which took no
+    part of Loa's path; elsewhere digital silence."""
+    text = "Kính mời bà con đến nhà văn hoá. Cuộc họp bắt đầu lúc bảy giờ tối."
+    spoken = province.path("engine.wav")
+    subprocess.run(["espeak-ng", "-v", "vi", "-s", "150", "-w", spoken, text],
+                   check=True)
+    content = province.say(text)
+    province.approve(content)
+    start = ms(4)
+    entry = province.at(content, communes[8], start)
+    province.wait(lambda: "p8" in province.who(entry, "finished"), LIMIT_S,
+                  "p8")
+    played = wavcheck.read(province.path("wav", "p8.wav"))
+    found = wavcheck.check(played, wavcheck.read(spoken))
+    assert found["correlation"] >= 0.9, found
+    assert found["gap_ms"] <= 20 and found["repeats"] == 0, found
+    assert province.heard("p7", content) < 0.7
+    late = [r["first_sample_us"] / 1000 - start for r in
+            province.report(entry) if r["event"] == "started"]
+    assert len(late) == 1 and abs(late[0]) <= 200, late
 
 
 def test_overlap_is_refused_with_a_free_slot(province, communes, said):
