@@ -451,3 +451,32 @@ def test_same_verdicts(store, net, seed):
         assert got == want, f"seed {seed} case {case}: {data.hex()}"
         seen[want] = seen.get(want, 0) + 1
     assert seen["ok"] >= 10 and len(seen) >= 12, seen
+
+
+# --- the page for people ------------------------------------------------------
+
+
+def page_table():
+    with open(os.path.join(loa.ROOT_DIR, "docs", "trust.md"),
+              encoding="utf-8") as f:
+        text = f.read()
+    text = text.split("<!-- policy -->")[1].split("<!-- end of policy -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in text.strip().split("\n")]
+    return {row[0]: row[1:] for row in rows[2:]}
+
+
+def test_docs_have_the_same_table():
+    lives = {"": None, "10 min": 10 * MINUTE, "1 h": HOUR, "24 h": DAY}
+    page = page_table()
+    assert set(page) == {pb.Type.Name(t)[len("TYPE_"):] for t in POLICY}
+    for type_, (roles, powers, service, life) in POLICY.items():
+        row = page[pb.Type.Name(type_)[len("TYPE_"):]]
+        assert {getattr(pb, "ROLE_" + r.upper())
+                for r in row[0].split(", ")} == roles
+        assert row[1] == ("" if SERVICE not in roles else service or "any")
+        assert sum(getattr(pb, "POWER_" + p.upper().replace("-", "_"))
+                   for p in row[2].split(", ") if p) == powers
+        assert lives[row[3]] == life
+        assert (row[4] == "yes") == (type_ in TIMELESS)
+        assert ("not with content-approve" in row[5]) == bool(barred(type_))
