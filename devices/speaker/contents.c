@@ -70,8 +70,13 @@ void contents_found(struct contents *cs,
 
 void contents_need_begin(struct contents *cs)
 {
-    for (size_t i = 0; i < CONTENTS_MAX; i++)
-        cs->contents[i].needed = false;
+    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        struct content *c = &cs->contents[i];
+
+        c->was_needed = c->needed;
+        c->was_nearest_at_ms = c->nearest_at_ms;
+        c->needed = false;
+    }
 }
 
 void contents_need(struct contents *cs, const struct manifest *m, int64_t at_ms)
@@ -188,8 +193,7 @@ static void fetch_start(struct contents *cs,
     f->have_n = 0;
     f->asked = false;
     f->pause_us = CONTENT_ASK_US_MIN;
-    f->ask_us = now_us + CONTENT_QUIET_US +
-                (int64_t)chance_below(ch, CONTENT_JITTER_US);
+    f->ask_us = contents_quiet_us(ch, now_us);
     memset(f->bits, 0, (c->m.packets_n + 7) / 8);
 }
 
@@ -259,66 +263,9 @@ static void assign(struct contents *cs, struct chance *ch, int64_t now_us)
 
 void contents_need_end(struct contents *cs, struct chance *ch, int64_t now_us)
 {
+    contents_ask_anew(cs, ch, now_us);
     drop_unneeded(cs, now_us);
     assign(cs, ch, now_us);
-}
-
-/* --- packets -------------------------------------------------------------- */
-
-static struct fetch *fetch_of(struct contents *cs,
-                              const uint8_t stream_key[LOA_KEY_BYTES])
-{
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        struct fetch *f = &cs->fetches[i];
-
-        if (f->used && f->opened &&
-            memcmp(cs->contents[f->content].m.stream_key, stream_key,
-                   LOA_KEY_BYTES) == 0)
-            return f;
-    }
-    return NULL;
-}
-
-static bool has(const struct fetch *f, uint32_t i)
-{
-    return (f->bits[i / 8] >> (i % 8) & 1) != 0;
-}
-
-/* All but the last packet of a content are full. */
-static uint32_t frames_of(const struct manifest *m, uint32_t sequence)
-{
-    if (sequence + 1 < m->packets_n)
-        return LOA_PACKET_FRAMES;
-    return m->frames_n - (m->packets_n - 1) * LOA_PACKET_FRAMES;
-}
-
-enum contents_packet contents_packet(struct contents *cs,
-                                     const struct loa_packet *k,
-                                     struct chance *ch,
-                                     int64_t now_us)
-{
-    struct fetch *f = fetch_of(cs, k->stream_key);
-    const struct manifest *m;
-
-    if (f == NULL)
-        return CONTENTS_UNKNOWN;
-    m = &cs->contents[f->content].m;
-    if (k->sequence >= m->packets_n || k->frames_n != frames_of(m, k->sequence))
-        return CONTENTS_BAD;
-    /* The quiet is measured by what anybody is sent: an answer to a neighbour
-     * may hold what this device misses. */
-    f->ask_us = now_us + CONTENT_QUIET_US +
-                (int64_t)chance_below(ch, CONTENT_JITTER_US);
-    if (has(f, k->sequence))
-        return CONTENTS_DUPLICATE;
-    if (!loa_packet_verify(k))
-        return CONTENTS_BAD;
-    f->asked = false;
-    f->pause_us = CONTENT_ASK_US_MIN;
-    cs->put = true;
-    cs->put_fetch = (size_t)(f - cs->fetches);
-    cs->packet = k;
-    return CONTENTS_TAKEN;
 }
 
 void contents_put_done(struct contents *cs, int status, int64_t now_us)
@@ -491,98 +438,6 @@ bool contents_take(struct contents *cs, struct contents_op *op, int64_t now_us)
         if (take_fetch(cs, i, op, now_us))
             return true;
     return take_content(cs, op, now_us);
-}
-
-/* --- wants ---------------------------------------------------------------- */
-
-static bool want_due(const struct fetch *f,
-                     const struct contents *cs,
-                     int64_t now_us)
-{
-    return f->used && f->opened && f->ask_us <= now_us &&
-           f->have_n < cs->contents[f->content].m.packets_n;
-}
-
-static struct fetch *want_next(struct contents *cs, int64_t now_us)
-{
-    struct fetch *best = NULL;
-
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        struct fetch *f = &cs->fetches[i];
-
-        if (want_due(f, cs, now_us) &&
-            (best == NULL || cs->contents[f->content].nearest_at_ms <
-                                 cs->contents[best->content].nearest_at_ms))
-            best = f;
-    }
-    return best;
-}
-
-static void want_ranges(const struct fetch *f,
-                        const struct manifest *m,
-                        struct wire_want_stream *s)
-{
-    memcpy(s->stream_key, m->stream_key, LOA_KEY_BYTES);
-    s->pairs_n = 0;
-    for (uint32_t i = 0; i < m->packets_n; i++) {
-        if (has(f, i))
-            continue;
-        if (s->pairs_n > 0 &&
-            s->pairs[s->pairs_n - 1][0] + s->pairs[s->pairs_n - 1][1] == i) {
-            s->pairs[s->pairs_n - 1][1]++;
-            continue;
-        }
-        if (s->pairs_n == WIRE_WANT_PAIRS_MAX)
-            return;
-        s->pairs[s->pairs_n][0] = i;
-        s->pairs[s->pairs_n++][1] = 1;
-    }
-}
-
-bool contents_want(struct contents *cs,
-                   struct chance *ch,
-                   struct wire_want *w,
-                   int64_t now_us)
-{
-    struct fetch *f;
-
-    w->streams_n = 0;
-    while (w->streams_n < WIRE_WANT_STREAMS_MAX &&
-           (f = want_next(cs, now_us)) != NULL) {
-        want_ranges(f, &cs->contents[f->content].m,
-                    &w->streams[w->streams_n++]);
-        if (f->asked && f->pause_us < CONTENT_ASK_US_MAX)
-            f->pause_us *= 2;
-        f->asked = true;
-        f->ask_us =
-            now_us + f->pause_us + (int64_t)chance_below(ch, CONTENT_JITTER_US);
-    }
-    return w->streams_n > 0;
-}
-
-void contents_connected(struct contents *cs, struct chance *ch, int64_t now_us)
-{
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        struct fetch *f = &cs->fetches[i];
-
-        f->asked = false;
-        f->pause_us = CONTENT_ASK_US_MIN;
-        f->ask_us = now_us + CONTENT_QUIET_US +
-                    (int64_t)chance_below(ch, CONTENT_JITTER_US);
-    }
-}
-
-int64_t contents_deadline_us(const struct contents *cs)
-{
-    int64_t next_us = INT64_MAX;
-
-    for (size_t i = 0; i < FETCHES_MAX; i++) {
-        const struct fetch *f = &cs->fetches[i];
-
-        if (want_due(f, cs, INT64_MAX) && f->ask_us < next_us)
-            next_us = f->ask_us;
-    }
-    return next_us;
 }
 
 void contents_count(const struct contents *cs,

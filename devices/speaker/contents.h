@@ -34,7 +34,9 @@ struct content {
     bool used;
     enum content_state state;
     uint8_t hash[LOA_HASH_BYTES];
-    bool needed;           /* By an approved bulletin of a held programme. */
+    bool needed;     /* By an approved bulletin of a held programme. */
+    bool was_needed; /* ... at the last reckoning, for was_nearest. */
+    int64_t was_nearest_at_ms;
     struct manifest m;     /* Valid once it was needed. */
     int64_t nearest_at_ms; /* Start that needs it first. */
     int64_t unneeded_us;   /* Monotonic: since when nobody needs it. */
@@ -158,5 +160,13 @@ int64_t contents_deadline_us(const struct contents *cs);
 void contents_count(const struct contents *cs,
                     uint32_t *complete_n,
                     uint32_t *missing_n);
+
+/* --- between contents.c (what is needed, the disk) and contents_wire.c
+ * (packets and wants)
+ * ---------------------------------------------------------------- */
+
+/* When a stream without a packet since now counts as quiet. */
+int64_t contents_quiet_us(struct chance *ch, int64_t now_us);
+void contents_ask_anew(struct contents *cs, struct chance *ch, int64_t now_us);
 
 #endif /* LOA_SPEAKER_CONTENTS_H */

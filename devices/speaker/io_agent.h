@@ -43,4 +43,12 @@ LOA_MUST_CHECK int agent_open(struct agent *a,
 /* Say goodbye and close everything; the loop then runs out. */
 void agent_close(struct agent *a);
 
+/* --- between io_agent.c (events, life) and io_perform.c (operations) --------
+ */
+
+/* Carry out all that the core asks for now. */
+void agent_drain(struct agent *a);
+/* The last word is out: nothing keeps us any more. */
+void agent_leave(uv_timer_t *timer);
+
 #endif /* LOA_SPEAKER_IO_AGENT_H */

@@ -1,6 +1,7 @@
 /* speaker_parts.h -- what the parts of the core need of each other.
  *
- *     speaker.c        events in, operations out
+ *     speaker.c        start, events
+ *     speaker_ops.c    operations and their outcomes
  *     speaker_hear.c   messages: what is believed and what follows
  *     speaker_turns.c  occurrences: what sounds, what does not, and why
  *     speaker_tell.c   what is reported: receipts, state, health, wants */
@@ -21,6 +22,9 @@ void speaker_note(struct speaker *s,
 int64_t speaker_at_ms(const struct speaker *s);
 
 struct judge speaker_judge(struct speaker *s);
+
+/* What only our own bug could break. */
+bool speaker_sane(const struct speaker *s);
 
 /* --- speaker_hear.c ------------------------------------------------------- */
 

@@ -63,12 +63,13 @@ static bool take_bulletin(struct programme *p, const Loa__V1__Bulletin *m)
     return true;
 }
 
-/* False if the pool is full, which an envelope's size does not allow. */
+/* False if it is empty, or the pool is full, which an envelope's size does not
+ * allow. */
 static bool pool_copy(struct programme *p,
                       ProtobufCBinaryData d,
                       struct loa_bytes *out)
 {
-    if (d.len > sizeof p->pool - p->pool_len)
+    if (d.len == 0 || d.len > sizeof p->pool - p->pool_len)
         return false;
     memcpy(p->pool + p->pool_len, d.data, d.len);
     *out = (struct loa_bytes){p->pool + p->pool_len, d.len};
