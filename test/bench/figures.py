@@ -58,7 +58,8 @@ class Table:
               f"{self.load[1]:.1f} after", flush=True)
         with open(os.path.join(OUT, self.name + ".json"), "w",
                   encoding="utf-8") as f:
-            json.dump({"load": self.load, "figures": self.rows}, f, indent=1,
+            json.dump({"at": time.strftime("%FT%TZ", time.gmtime()),
+                       "load": self.load, "figures": self.rows}, f, indent=1,
                       ensure_ascii=False)
 
 
@@ -73,6 +74,17 @@ def show(rows, file=None):
     for x in lines:
         print("  ".join(c.ljust(w) for c, w in zip(x, widths)).rstrip(),
               file=file)
+
+
+def markdown(rows, file):
+    """The same for docs/benchmarks.md."""
+    print("| figure | median | min..max | runs | command |\n"
+          "|---|---|---|---|---|", file=file)
+    for r in rows:
+        note = f" ({r['note']})" if r["note"] else ""
+        print(f"| {r['figure']}{note} | {number(r['median'])} {r['unit']} | "
+              f"{number(r['min'])}..{number(r['max'])} | {r['runs']} | "
+              f"`{r['command']}` |", file=file)
 
 
 def percentile(values, share):
