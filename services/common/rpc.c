@@ -152,7 +152,9 @@ void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer)
     size_t len;
     uint8_t *envelope = seal(call, answer, &len);
 
-    inbox_drop(r->o.inbox, call->message_id, LOA_ID_BYTES);
+    /* A message that was refused may bear the id of another one's request. */
+    if (call->in_flight)
+        inbox_drop(r->o.inbox, call->message_id, LOA_ID_BYTES);
     if (envelope != NULL)
         send_answer(call, envelope, len);
     free(envelope);
@@ -232,6 +234,8 @@ static void on_found(void *data, int status, const void *answer, size_t len)
         end(call);
     } else if (status == LOA_ENOENT) {
         struct loa_bytes body = {call->body, call->body_len};
+
+        call->in_flight = true;
         call->rpc->o.on_request(call->rpc->o.data, call, body);
     } else {
         end(call); /* The asker repeats. */

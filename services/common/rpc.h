@@ -25,7 +25,7 @@
 #include "proto/identity.h"
 #include "proto/io/mqtt.h"
 
-#define RPC_CALLS_MAX 256     /* Requests being worked on; more: CODE_BUSY. */
+#define RPC_CALLS_MAX 256     /* In work; more: dropped, the asker repeats. */
 #define RPC_ANSWER_MAX 57344  /* Bytes of an encoded <Service>Answer. */
 #define RPC_REQUEST_MAX 57344 /* Bytes of an encoded <Service>Request. */
 
@@ -38,6 +38,7 @@ struct rpc_call {
     uint8_t message_id[LOA_ID_BYTES];
     struct loa_certificate who; /* The asker: principal, area, powers. */
     int64_t asked_at_ms;        /* Wall time at arrival. */
+    bool in_flight;             /* The inbox holds message_id for this call. */
     /* Private: where the answer goes, and the answer between rpc_store() and
      * rpc_committed(). */
     char reply_topic[LOA_TOPIC_CAP];

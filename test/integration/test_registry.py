@@ -808,3 +808,29 @@ def test_malformed_requests_are_answered(w, registrar):
         under="vn/nowhere")).status.code == NOT_FOUND
     assert w.ask(registrar, area_sync=registry.AreaSync(
         after="1.2")).status.code == INVALID
+
+
+def test_a_forgery_with_the_same_id_does_not_disturb_a_request(w, registrar):
+    """Right behind a request comes another one of its id that cannot be
+    believed, while the first is still being looked up."""
+    asker = w.asker(registrar)
+    body = registry.RegistryRequest(area_find=registry.AreaFind(text="vn"))
+    topic = f"loa/1/rpc/registry/vn/@{registrar.principal}"
+    for _ in range(50):
+        message_id = os.urandom(16)
+        good = registrar.envelope(pb.TYPE_REGISTRY_REQUEST, body,
+                                  message_id=message_id)
+        e = pb.Envelope.FromString(good)
+        e.signatures[0].signature = bytes(64)
+        bad = e.SerializeToString()
+        part = registry.AreaImport(import_id=os.urandom(16), part=0, parts_n=2,
+                                   csv=HEADER.encode(), valid_from_ms=0)
+        write = registrar.envelope(
+            pb.TYPE_REGISTRY_REQUEST,
+            registry.RegistryRequest(area_import=part), message_id=message_id)
+        for envelope in (write, bad, good, bad):
+            asker.client.mqtt.publish(topic, envelope, qos=1)
+        asker.wait(message_id, registry.RegistryAnswer)
+    assert w.service.process.poll() is None
+    assert w.ask(registrar, area_find=registry.AreaFind(
+        text="vn")).status.code == OK
