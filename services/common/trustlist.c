@@ -119,9 +119,11 @@ void trustlist_message(struct trustlist *t, const struct mqtt_msg *m)
              t->trust.revoked.entries_n);
     values[0] = pg_i64((int64_t)t->trust.revoked.number, number);
     values[1] = pg_bytes(p.data, p.len);
-    if (pg_query(t->pg, &stmts[1], values, NULL, NULL) == LOA_OK &&
-        pg_commit(t->pg, on_stored, t) != LOA_OK)
+    if (pg_query(t->pg, &stmts[1], values, NULL, NULL) != LOA_OK ||
+        pg_commit(t->pg, on_stored, t) != LOA_OK) {
+        pg_abort(t->pg);
         log_warn("trust.store", "text=the database has no room");
+    }
     if (t->on_changed != NULL)
         t->on_changed(t->data);
 }

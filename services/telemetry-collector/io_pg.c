@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/civil.h"
+#include "proto/io/log.h"
 
 enum { LOAD, COUNTS, PARTITIONS, DEVICE, REPORT };
 
@@ -126,7 +127,11 @@ int io_pg_partitions(struct pg *pg, int64_t now_ms)
     struct pg_value value = pg_time_ms(now_ms, at);
     int rv = pg_query(pg, &io_pg_stmts[PARTITIONS], &value, NULL, NULL);
 
-    return rv == LOA_OK ? pg_commit(pg, NULL, NULL) : rv;
+    if (rv == LOA_OK)
+        rv = pg_commit(pg, NULL, NULL);
+    else
+        pg_abort(pg);
+    return rv;
 }
 
 int io_pg_device(struct pg *pg, const struct device *d)
@@ -151,7 +156,6 @@ int io_pg_report(struct pg *pg,
                  uint64_t after_sequence,
                  int limit,
                  pg_rows_cb on_rows,
-                 pg_done_cb on_done,
                  void *data)
 {
     uint8_t sequence[8], n[4];
@@ -164,5 +168,11 @@ int io_pg_report(struct pg *pg,
     };
     int rv = pg_query(pg, &io_pg_stmts[REPORT], values, on_rows, data);
 
-    return rv == LOA_OK ? pg_commit(pg, on_done, data) : rv;
+    if (rv != LOA_OK) {
+        pg_abort(pg);
+        return rv;
+    }
+    if (pg_commit(pg, NULL, NULL) != LOA_OK) /* on_rows hears of the loss. */
+        log_debug("report.ask", "text=the connection is being lost");
+    return LOA_OK;
 }

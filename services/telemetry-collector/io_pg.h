@@ -23,7 +23,8 @@ LOA_MUST_CHECK int io_pg_partitions(struct pg *pg, int64_t now_ms);
 LOA_MUST_CHECK int io_pg_device(struct pg *pg, const struct device *d);
 
 /* Receipts of a bulletin inside an area, after (device, sequence), in this
- * order; limit rows. A batch of its own. */
+ * order; limit rows. A batch of its own. On LOA_OK on_rows is called exactly
+ * once. */
 LOA_MUST_CHECK int io_pg_report(struct pg *pg,
                                 const uint8_t bulletin_id[LOA_ID_BYTES],
                                 const char *under,
@@ -31,7 +32,6 @@ LOA_MUST_CHECK int io_pg_report(struct pg *pg,
                                 uint64_t after_sequence,
                                 int limit,
                                 pg_rows_cb on_rows,
-                                pg_done_cb on_done,
                                 void *data);
 
 /* Columns of io_pg_report(). */

@@ -117,11 +117,11 @@ static void ask_devices(struct collector *c,
 /* --- the report of a bulletin
  * -------------------------------------------------- */
 
-struct report {
-    struct collector *c;
+/* One for each call that may be under way. */
+static struct report {
     struct rpc_call *call;
     int limit;
-};
+} reports[RPC_CALLS_MAX];
 
 static void fill_receipt(const PGresult *res,
                          int i,
@@ -183,12 +183,6 @@ static void on_report(void *data, int status, const PGresult *res)
     rpc_answer(report->call, &a.base);
 }
 
-static void on_report_done(void *data, int status)
-{
-    (void)status;
-    free(data);
-}
-
 /* `after` is "<device> <sequence>". */
 static bool parse_after(const char *text, char *device, uint64_t *sequence)
 {
@@ -211,9 +205,9 @@ static void ask_bulletin(struct collector *c,
                          struct rpc_call *call,
                          const Loa__V1__BulletinReport *q)
 {
+    struct report *report = &reports[call - call->rpc->calls];
     const char *under = area_of(call, q->under);
     char device[LOA_PRINCIPAL_CAP];
-    struct report *report;
     uint64_t sequence;
 
     if (under == NULL)
@@ -225,18 +219,12 @@ static void ask_bulletin(struct collector *c,
                    "A bulletin's id has 16 bytes.");
         return;
     }
-    report = malloc(sizeof *report);
-    if (report != NULL)
-        *report = (struct report){c, call, (int)limit(q->limit, REPORT_MAX)};
-    if (report == NULL ||
-        io_pg_report(&c->service.pg, q->bulletin_id.data, under, device,
-                     sequence, report->limit, on_report, on_report_done,
-                     report) != LOA_OK) {
-        free(report);
+    *report = (struct report){call, (int)limit(q->limit, REPORT_MAX)};
+    if (io_pg_report(&c->service.pg, q->bulletin_id.data, under, device,
+                     sequence, report->limit, on_report, report) != LOA_OK)
         rpc_refuse(call, LOA__V1__STATUS__CODE__CODE_BUSY,
                    "Dịch vụ đang bận, hãy hỏi lại sau.",
                    "The service is busy: ask again later.");
-    }
 }
 
 /* --- summaries

@@ -227,7 +227,9 @@ static void on_save(uv_timer_t *t)
         d->dirty = false;
         n++;
     }
-    if (n > 0 && pg_commit(&c->service.pg, NULL, NULL) != LOA_OK)
+    if (n == 0)
+        pg_abort(&c->service.pg);
+    else if (pg_commit(&c->service.pg, NULL, NULL) != LOA_OK)
         log_warn("device.unsaved", "rows=%zu", n);
 }
 
