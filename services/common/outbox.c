@@ -75,7 +75,8 @@ static void on_ack(void *data, int status, unsigned reason)
         log_error("outbox.refused", "topic=%s reason=%u", t->topic, reason);
     }
     t->topic[0] = '\0';
-    if (status == LOA_OK)
+    /* Also after a refusal: it may have been the last of a sweep's page. */
+    if (status != LOA_EBUSY && status != LOA_ENOTCONN)
         pump(o);
 }
 
