@@ -115,6 +115,8 @@ static void on_timer(uv_timer_t *timer)
     if (rv == LOA_OK)
         rv = pg_query(s->pg, &stmts[STMT_UPLOADS], NULL, on_count, s);
     s->running = pg_commit(s->pg, on_done, s) == LOA_OK;
+    if (!s->running) /* No room, or the connection is being lost. */
+        uv_timer_start(&s->timer, on_timer, REST_MS, 0);
 }
 
 int sweep_open(struct sweep *s)
