@@ -211,6 +211,13 @@ bench: all $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/test/be
 	@LOA_BUILD=$(B) /usr/bin/python3 test/bench/run.py $(subst $(comma), ,$(ONLY))
 .PHONY: bench bench-broker
 
+KILLS ?= 50
+SEED  ?= 1
+soak: ## kill everything at random, KILLS times from SEED; nothing lost or doubled
+	@$(MAKE) --no-print-directory TEST=1 all
+	@/usr/bin/python3 test/soak/soak.py --kills $(KILLS) --seed $(SEED)
+.PHONY: soak
+
 # Packages may be missing when this make began, so the building is done by
 # another one, which looks for the libraries again.
 AUDIO ?=

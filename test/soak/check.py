@@ -1,0 +1,411 @@
+"""The whole history against what may be: lost, doubled, late, foreign.
+
+What is believed: the tables after everything has settled, the WAV files of the
+loudspeakers, and the history that the driver wrote. An exception (a speaker
+that was dead, a content that came too late) counts only where the history has
+the kill that explains it; exceptions are counted by name.
+"""
+import collections
+import json
+import struct
+
+import tones
+
+LATE_US = 2_300_000   # AGENDA_LATE_MS and a period, seen from outside.
+EARLY_US = 60_000
+REACH_US = 8_000_000  # After a kill, everybody is connected again by then.
+DISK_US = 12_000_000  # After an I/O error the disk is tried again.
+EVENTS = {1: "received", 2: "verified", 3: "started", 4: "finished",
+          5: "interrupted", 6: "refused", 7: "command"}
+PATH = ("postgres", "mosquitto", "scheduler", "content-ingest")
+
+
+def rows(rig, query):
+    text = rig.sql(f"SELECT coalesce(json_agg(t), '[]') FROM ({query}) t")
+    return json.loads(text)
+
+
+class Check:
+    def __init__(self, rig, office):
+        self.rig, self.office = rig, office
+        self.faults = {k: [] for k in ("lost", "doubled", "late", "foreign")}
+        self.counts = collections.Counter()
+        self.exceptions = collections.Counter()
+        self.troubles = self._troubles()
+        self.table = self._bulletins()
+        self.receipts = self._receipts()
+        self.sounds = {d: self._sounds(d) for d in rig.speakers}
+
+    def fault(self, kind, text, **more):
+        self.faults[kind].append(text + "".join(
+            f" {k}={v}" for k, v in more.items()))
+
+    def all(self):
+        self.contents()
+        self.registered()
+        by_id = {}
+        for b in self.office.bulletins:
+            row = self.promised(b)
+            if row is not None:
+                by_id[row["id"]] = b
+                self.broadcast(b, row)
+        self.heard(by_id)
+        self.numbering()
+        self.retained()
+        return self
+
+    # --- what the tables and files say ------------------------------------------
+
+    def _bulletins(self):
+        out = collections.defaultdict(list)
+        for table in ("bulletin", "bulletin_past"):
+            for r in rows(self.rig, f"""
+                SELECT encode(bulletin_id, 'hex') id, title,
+                  (extract(epoch FROM start_at) * 1000)::bigint start_ms,
+                  cancelled_at IS NOT NULL cancelled, cancelled_why why
+                FROM scheduler.{table}"""):
+                out[r["title"]].append(r)
+        return out
+
+    def _receipts(self):
+        out = collections.defaultdict(list)
+        for r in rows(self.rig, """
+                SELECT device, encode(log_id, 'hex') log, sequence, event,
+                  encode(bulletin_id, 'hex') id, reason, at_us, played_ms,
+                  (extract(epoch FROM start_at) * 1000)::bigint start_ms,
+                  first_sample_us
+                FROM telemetry.receipt ORDER BY device, sequence"""):
+            r["event"] = EVENTS[r["event"]]
+            out[r["id"], r["device"]].append(r)
+        return out
+
+    def _sounds(self, device):
+        found = []
+        for path, start_us in self.rig.wavs(device):
+            found += tones.heard(path, start_us)
+        return found
+
+    def _troubles(self):
+        """{process: [(from, to)]}: when it was dead, stopped or starting."""
+        out = collections.defaultdict(list)
+        for f in self.rig.history.of("kill", "start", "end"):
+            if "name" not in f:
+                continue
+            end = f["at_us"] + 300_000
+            if f["what"] == "kill" and f["how"].endswith("stop"):
+                end += int(f["stop_s"] * 1e6)
+            out[f["name"]].append((f["at_us"] - 100_000, end))
+            if f["what"] == "start" and f["point"] and f["point"].split(
+                    ":")[2] != "abort":
+                # It errs or dawdles at some moment of this life.
+                out[f["name"]].append((f["at_us"], self._life_end(f)))
+        return out
+
+    def _life_end(self, start):
+        for f in self.rig.history.of("end"):
+            if f["name"] == start["name"] and f["at_us"] > start["at_us"]:
+                return f["at_us"] + DISK_US
+        return 1 << 62
+
+    def troubled(self, name, from_us, to_us):
+        return any(a < to_us and from_us < b for a, b in self.troubles[name])
+
+    def path_troubled(self, from_us, to_us):
+        return any(self.troubled(n, from_us - REACH_US, to_us) for n in PATH)
+
+    # --- lost: what was promised ---------------------------------------------------
+
+    def contents(self):
+        have = {r["h"]: r["n"] for r in rows(self.rig, """
+            SELECT encode(c.content_hash, 'hex') h, count(a.approval_id) n
+            FROM content.content c LEFT JOIN content.approval a
+            USING (content_hash) GROUP BY 1""")}
+        for c in self.office.contents:
+            self.counts["contents"] += 1
+            if c["hash"] not in have:
+                self.fault("lost", "content", content=c["hash"])
+            elif c["approved"] and not have[c["hash"]]:
+                self.fault("lost", "approval", content=c["hash"])
+
+    def registered(self):
+        have = {r["id"] for r in rows(self.rig,
+                                      "SELECT id FROM registry.device")}
+        for d in self.office.devices:
+            if d["code"] == 0:
+                self.counts["codes"] += 1
+                if d["id"] not in have:
+                    self.fault("lost", "device code", device=d["id"])
+
+    def promised(self, b):
+        """Its row, or None if it was never accepted; the plan must be what the
+        last answered request made it, or a later one that nobody answered."""
+        found = self.table.get(b["title"], [])
+        if len(found) > 1:
+            self.fault("doubled", "two bulletins", title=b["title"])
+        adds = [o for o in b["ops"] if o["kind"] == "add"]
+        accepted = any(o["code"] == 0 for o in adds)
+        if not found:
+            if accepted:
+                self.fault("lost", "bulletin", title=b["title"])
+            return None
+        row = found[0]
+        self.counts["bulletins"] += 1
+        if not accepted and all(o["code"] == 1 for o in adds):
+            self.fault("foreign", "refused but there", title=b["title"])
+        if b["content"]["approved"] is None:
+            self.fault("foreign", "accepted unapproved", title=b["title"])
+        starts, cancelled = set(), {False}
+        for o in b["ops"]:
+            if o["kind"] == "cancel":
+                cancelled = {True} if o["code"] == 0 else (
+                    cancelled | ({True} if o["code"] != 1 else set()))
+            elif o["code"] == 0:
+                starts = {o["start_ms"]}
+            elif o["code"] != 1:
+                starts.add(o["start_ms"])
+        if row["start_ms"] not in starts:
+            self.fault("lost", "start", title=b["title"],
+                       is_ms=row["start_ms"], said_ms=sorted(starts))
+        if row["cancelled"] not in cancelled:
+            self.fault("lost", "cancellation", title=b["title"])
+        return row
+
+    # --- lost: what should have sounded ----------------------------------------------
+
+    def devices_of(self, b):
+        return [d for d, area in self.rig.speakers.items() if any(
+            area == a or area.startswith(a + "/") for a in b["areas"])]
+
+    def broadcast(self, b, row):
+        if row["cancelled"]:
+            return
+        changed = [o["answered_us"] for o in b["ops"] if o["kind"] != "add"
+                   or o["code"] != 1]
+        for device in self.devices_of(b):
+            self.counts["occurrences"] += 1
+            self.occurrence(b, row, device, max(changed, default=0))
+
+    def occurrence(self, b, row, device, known_us):
+        start_us = row["start_ms"] * 1000
+        end_us = start_us + b["content"]["duration_ms"] * 1000
+        name = "speaker-" + device
+        about = [r for r in self.receipts[row["id"], device]
+                 if r["start_ms"] in (None, row["start_ms"])]
+        ends = [r for r in about
+                if r["event"] in ("finished", "interrupted", "refused")]
+        tag = {"title": b["title"], "device": device, "start": row["start_ms"]}
+        if any(r["event"] == "finished" for r in ends):
+            self.counts["played"] += 1
+            return
+        verified = min((r["at_us"] for r in about if r["event"] == "verified"),
+                       default=1 << 62)
+        received = min((r["at_us"] for r in about if r["event"] == "received"),
+                       default=1 << 62)
+        why = ends[-1]["reason"] if ends else "nothing told"
+        if self.troubled(name, start_us - 1_500_000, end_us + 300_000):
+            if not ends and received < start_us - 1_500_000 and \
+                    len(b["ops"]) == 1:
+                self.fault("lost", "no receipt of the end", **tag)
+            self.exceptions[f"speaker was struck: {why}"] += 1
+        elif any(r["reason"] == "preempted" for r in ends) and \
+                self.preempted(b, device, start_us, end_us):
+            self.exceptions["preempted by a priority one"] += 1
+        elif max(verified, known_us) > start_us - 300_000 and \
+                self.path_troubled(b["ops"][0]["asked_us"], start_us):
+            self.exceptions[f"content or plan came late: {why}"] += 1
+        elif self.troubled(name, b["ops"][0]["asked_us"] - REACH_US,
+                           start_us):
+            self.exceptions[f"speaker was struck before: {why}"] += 1
+        else:
+            self.fault("lost", "did not sound", why=why,
+                       verified_ms=(verified - start_us) // 1000
+                       if verified < 1 << 62 else None, **tag)
+
+    def preempted(self, b, device, start_us, end_us):
+        for other in self.office.bulletins:
+            if other["class"] == "priority" and other is not b and \
+                    device in self.devices_of(other):
+                span = other["content"]["duration_ms"] * 1000 + LATE_US
+                if any(s * 1000 < end_us + LATE_US and start_us <
+                       s * 1000 + span for s in other["starts"]):
+                    return True
+        return False
+
+    # --- what was heard -----------------------------------------------------------
+
+    def heard(self, by_id):
+        codes = collections.defaultdict(list)
+        for b in self.office.bulletins:
+            if b["content"]["code"] is not None:
+                codes[b["content"]["code"]].append(b)
+        for device, sounds in self.sounds.items():
+            marks = collections.Counter()
+            for s in sounds:
+                self.counts["sounds"] += 1
+                if s["code"] is not None:
+                    self.sound(device, s, codes[s["code"]], marks)
+                elif s["body_s"] > 0.3 and not self.spoken(device, s):
+                    self.fault("foreign", "sound", device=device, **_short(s))
+            for (title, start), n in marks.items():
+                if n > 1:
+                    self.fault("doubled", "began twice", device=device,
+                               title=title, start=start)
+        for (bulletin, device), receipts in self.receipts.items():
+            self.told(by_id.get(bulletin), device, receipts)
+
+    def sound(self, device, s, candidates, marks):
+        """Who of those with this code was to begin about now?"""
+        slack = LATE_US if s["marked"] else LATE_US + 6_000_000
+        for b in candidates:
+            for start in b["starts"]:
+                off = s["at_us"] - start * 1000
+                if -EARLY_US <= off <= slack:
+                    marks[b["title"], start] += s["marked"]
+                    self.allowed(device, b, start, s)
+                    return
+        for b in candidates:
+            if any(abs(s["at_us"] - t * 1000) < 60_000_000 for t in b["starts"]):
+                self.fault("late", "sound", device=device, title=b["title"],
+                           **_short(s))
+                return
+        self.fault("foreign", "sound of nothing", device=device, **_short(s))
+
+    def allowed(self, device, b, start, s):
+        tag = {"device": device, "title": b["title"], "start": start}
+        if device not in self.devices_of(b):
+            self.fault("foreign", "not addressed", **tag)
+        if b["content"]["approved"] is None:
+            self.fault("foreign", "not approved", **tag)
+        if s["body_s"] > b["content"]["duration_ms"] / 1000 + 0.1:
+            self.fault("doubled", "too long", body_s=s["body_s"], **tag)
+        row = (self.table.get(b["title"]) or [None])[0]
+        if row is None:
+            self.fault("foreign", "no such bulletin", **tag)
+        for o in b["ops"]:
+            gone = o["code"] == 0 and (o["kind"] == "cancel" or (
+                o["kind"] == "move" and o["start_ms"] != start))
+            if gone and s["at_us"] > o["answered_us"] + 1_000_000:
+                if self.path_troubled(o["asked_us"], s["at_us"]) or \
+                        self.troubled("speaker-" + device, o["asked_us"] -
+                                      REACH_US, s["at_us"]):
+                    self.exceptions["cancelled out of reach"] += 1
+                else:
+                    self.fault("foreign", f"after its {o['kind']}", **tag)
+
+    def spoken(self, device, s):
+        """A text has no code; something must be due here now."""
+        return any(
+            -EARLY_US <= s["at_us"] - t * 1000 <= LATE_US + 6_000_000
+            for b in self.office.bulletins if device in self.devices_of(b)
+            and b["content"]["approved"] for t in b["starts"])
+
+    def told(self, b, device, receipts):
+        once = collections.Counter()
+        for r in receipts:
+            self.counts["receipts"] += 1
+            if r["event"] in ("started", "finished"):
+                once[r["event"], r["start_ms"]] += 1
+            if r["event"] == "started":
+                off = r["first_sample_us"] - r["start_ms"] * 1000
+                if not -EARLY_US <= off <= LATE_US:
+                    self.fault("late", "first sample", device=device,
+                               id=r["id"], off_us=off)
+            if r["event"] == "finished":
+                self.sounded(b, device, r)
+        for (event, start), n in once.items():
+            if n > 1:
+                self.fault("doubled", f"{event} told {n} times", device=device,
+                           id=receipts[0]["id"], start=start)
+
+    def sounded(self, b, device, r):
+        """Told as finished: the WAV has it."""
+        if b is None or b["content"]["code"] is None:
+            return
+        for s in self.sounds[device]:
+            if s["code"] == b["content"]["code"] and \
+                    abs(s["at_us"] - r["first_sample_us"]) < 400_000:
+                self.counts["finished and heard"] += 1
+                return
+        self.fault("lost", "told as finished, not heard", device=device,
+                   title=b["title"], start=r["start_ms"])
+
+    # --- receipts and retained documents ------------------------------------------
+
+    def numbering(self):
+        for r in rows(self.rig, """
+                SELECT device, encode(log_id, 'hex') log, max(sequence) last,
+                  count(DISTINCT sequence) n, count(*) all_n
+                FROM telemetry.receipt GROUP BY 1, 2"""):
+            if r["n"] != r["last"]:
+                self.fault("lost", "receipts", **r)
+            if r["all_n"] != r["n"]:
+                self.fault("doubled", "receipts", **r)
+
+    def retained(self):
+        missing = unequal_documents(self.rig)
+        for text in missing:
+            self.fault("lost", "retained " + text)
+
+
+def _short(s):
+    return {"code": s["code"], "at_ms": s["at_us"] // 1000,
+            "body_s": round(s["body_s"], 2), "marked": s["marked"]}
+
+
+# --- has everything settled? -----------------------------------------------------
+
+
+def log_end(rig, device):
+    """(log id, last sequence) in the speaker's own log; None: unreadable."""
+    try:
+        with open(rig.path("speakers", device, "receipts"), "rb") as f:
+            data = f.read()
+    except OSError:
+        return None
+    if len(data) < 128:
+        return None
+    first, = struct.unpack_from("<Q", data, 17)
+    return data[1:17].hex(), first + len(data) // 128 - 2
+
+
+def unacknowledged(rig):
+    """Devices whose log holds more than the collector has committed."""
+    have = {r["device"]: (r["log"], r["committed"]) for r in rows(rig, """
+        SELECT device, encode(log_id, 'hex') log, committed
+        FROM telemetry.device""")}
+    out = []
+    for d in rig.speakers:
+        end = log_end(rig, d)
+        log, committed = have.get(d, (None, 0))
+        if end is None or (end[1] > 0 and (log != end[0]
+                                           or committed < end[1])):
+            out.append((d, end, committed))
+    return out
+
+
+def unequal_documents(rig):
+    """Retained documents that are not what the outboxes say."""
+    import loa_broker
+    import loa_identity
+    want = {}
+    for schema in ("registry", "content", "scheduler", "telemetry"):
+        for r in rows(rig, f"SELECT topic, encode(body, 'hex') body FROM "
+                           f"{schema}.outbox"):
+            want[r["topic"]] = bytes.fromhex(r["body"])
+
+    class At:
+        port, name = rig.port, "loa"
+    who = loa_identity.load(rig.key("lan"))
+    c = loa_broker.Client(At, who, client_id="lan-check")
+    c.open()
+    have = {}
+    for kind in ("down/programme", "down/trust"):
+        c.subscribe(f"loa/1/{kind}/vn/#")
+    for m in c.drain():
+        have[m.topic] = m.payload
+    c.close()
+    owned = {t: b for t, b in want.items()
+             if t.split("/")[2:4] in (["down", "programme"], ["down", "trust"])}
+    out = [f"{t} differs" for t, b in owned.items()
+           if have.get(t, b"") != b]
+    return out + [f"{t} has no owner" for t in have if t not in want]

@@ -1,0 +1,179 @@
+"""make soak KILLS=N SEED=S: kill at random, and see whether anything is lost,
+doubled, late or foreign.
+
+The seed decides which process is killed, how, at which fail point and after
+which pause, and what each member of staff wishes to do. It does not decide
+what the programs are doing at that moment: threads, clocks, ids and answers
+are the machine's. The same seed is the same list of kills, not the same run.
+"""
+import argparse
+import collections
+import os
+import sys
+import time
+
+import plan
+from rig import TOP, Killer, Rig, choose_speakers, now_us
+import check
+import work
+
+SETTLE_S = 60
+
+
+def open_province(rig, speakers_n):
+    rig.import_areas()
+    for name in ("hoa", "tam"):
+        rig.issue("authority", name, "staff", "vn", "schedule,command")
+    rig.issue("authority", "binh", "staff", "vn", "content-approve")
+    for name in ("hoa", "tam", "binh"):
+        rig.loactl(name, "principal", "add")
+    rig.speak_up(choose_speakers(rig, speakers_n))
+    communes = sorted(set(rig.speakers.values()))
+    return {"commune": communes,
+            "district": sorted({c.rsplit("/", 1)[0] for c in communes})}
+
+
+def settle(rig, office):
+    """Until nothing is under way any more. What is not quiet in time is said."""
+    end = time.monotonic() + SETTLE_S
+    last_ms = max((s for b in office.bulletins for s in b["starts"]), default=0)
+    wait_s = last_ms / 1000 + 5 - time.time()
+    time.sleep(min(max(wait_s, 0), 20))
+
+    def left():
+        slow = [s for s in plan.SERVICES if not rig.ready(s)]
+        if slow:
+            return f"not ready: {slow}"
+        try:
+            online = rig.online()
+            off = set(rig.speakers) - online
+            return (off and f"offline: {sorted(off)}" or
+                    check.unacknowledged(rig) or check.unequal_documents(rig))
+        except Exception as e:  # A service that is just starting.
+            return str(e)
+    while (what := left()) and time.monotonic() < end:
+        time.sleep(0.5)
+    return what
+
+
+def farewell(rig, office):
+    """After everything, one bulletin for the whole country is heard by all."""
+    e = work.Editor(office, "lan")
+    content = None
+    for _ in range(5):
+        content = content or e.hand_in(office.next())
+        if content and e.approve(content):
+            break
+    at_ms = office.slots.find(["vn"], content["duration_ms"],
+                              now_us() // 1000 + 4000)
+    b = {"title": "soak farewell", "content": content, "areas": ["vn"],
+         "id": None, "starts": [at_ms], "ops": [], "who": "lan",
+         "class": "normal"}
+    answer, rc = e._op(b, "add", "schedule", "add", content["hash"], "vn",
+                       "--at", work.iso(at_ms), "--title", b["title"],
+                       start_ms=at_ms)
+    office.bulletins.append(b)
+    if rc != 0:
+        return f"the last bulletin was not accepted: {b['ops'][0]['text']}"
+    end = time.monotonic() + 25
+    while time.monotonic() < end:
+        told = rig.who({"bulletin": answer["entries"][0]["bulletin"]},
+                       "finished")
+        if told == set(rig.speakers):
+            return None
+        time.sleep(0.5)
+    return f"the last bulletin was heard by {sorted(told)} only"
+
+
+def hits(rig):
+    """{(process, point, action): n}: fail points that acted, by the logs."""
+    out = collections.Counter()
+    for name, f in rig.logs():
+        for line in f:
+            if "failpoint.hit" in line:
+                word = dict(x.split("=", 1) for x in line.split() if "=" in x)
+                kind = "speaker" if name.startswith("speaker-") else name
+                out[kind, word["name"], word["action"].split("=")[0]] += 1
+    for fact in rig.history.of("hit"):
+        word = dict(x.split("=", 1) for x in fact["line"].split() if "=" in x)
+        out["loactl", word["name"], word["action"].split("=")[0]] += 1
+    return out
+
+
+def crashes(rig):
+    """Ends that nobody caused: a signal that was not ours, an assertion."""
+    out = []
+    for f in rig.history.of("end"):
+        if f["status"] in (-6, -11, -7, -8, -4):
+            out.append(f"{f['name']} ended by signal {-f['status']}")
+    return out
+
+
+def report(args, rig, office, checked, killer, took_s, unsettled):
+    kills = rig.history.of("kill")
+    by = collections.Counter(f["kind"] for f in kills)
+    how = collections.Counter((f["kind"], f["how"]) for f in kills)
+    print(f"seed {args.seed}: {len(kills)} kills in {took_s:.0f} s, "
+          f"{took_s / max(1, len(kills)):.2f} s each; not carried out: "
+          f"{killer.missed}")
+    for kind in plan.KINDS:
+        ways = ", ".join(f"{h} {n}" for (k, h), n in sorted(how.items())
+                         if k == kind)
+        print(f"  {kind:20s} {by[kind]:5d}   {ways}")
+    found = hits(rig)
+    print(f"fail points that acted: {sum(found.values())}")
+    for (kind, name, action), n in sorted(found.items()):
+        print(f"  {kind:20s} {name:18s} {action:6s} {n:4d}")
+    print("work:", ", ".join(f"{k} {n}" for k, n in
+                             sorted(checked.counts.items())))
+    print("requests:", ", ".join(f"{k}={c}: {n}" for (k, c), n in
+                                 sorted(office.asked.items(), key=str)))
+    for why, n in checked.exceptions.most_common():
+        print(f"  exception {n:5d}  {why}")
+    for text in crashes(rig):
+        checked.fault("lost", text)
+    if unsettled:
+        checked.fault("lost", f"not settled: {unsettled}")
+    if checked.counts["played"] == 0:
+        checked.fault("lost", "nothing was played at all")
+    for kind, texts in checked.faults.items():
+        for text in texts[:40]:
+            print(f"  {kind.upper()}: {text}")
+    print(f"seed {args.seed}, {len(kills)} kills: " + ", ".join(
+        f"{k} {len(v)}" for k, v in checked.faults.items()))
+    return any(checked.faults.values()) or len(kills) + killer.missed < \
+        args.kills
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    p.add_argument("--kills", type=int, default=50)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--speakers", type=int, default=8)
+    p.add_argument("--plan", action="store_true", help="print it, kill nothing")
+    args = p.parse_args()
+    speakers = [f"p{i}" for i in range(args.speakers)]
+    kills = plan.plan(args.seed, args.kills, speakers, TOP)
+    if args.plan:
+        for k in kills:
+            print(k)
+        return 0
+    with Rig() as rig:
+        areas = open_province(rig, args.speakers)
+        office = work.Office(rig, args.seed, areas)
+        office.start()
+        killer = Killer(rig, kills)
+        took_s = killer.run()
+        rig.ctl_victims.clear()
+        office.stop()
+        unsettled = settle(rig, office) or farewell(rig, office) or \
+            settle(rig, office)
+        bad = report(args, rig, office, check.Check(rig, office).all(),
+                     killer, took_s, unsettled)
+        if bad:
+            os.environ["LOA_KEEP"] = "1"
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

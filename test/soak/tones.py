@@ -1,0 +1,123 @@
+"""Recordings that say who they are, and finding them in what a speaker played.
+
+A recording is a marker tone, once, at its very beginning, and then two tones
+that no other recording has together. So a WAV tells what sounded, when, for
+how long, and whether it began again.
+"""
+import os
+import sys
+
+import numpy as np
+
+RATE = 48000
+FRAME = RATE // 50          # 20 ms
+WINDOW = 2 * FRAME          # 25 Hz apart
+MARKER_HZ = 4200
+MARKER_S = 0.2
+STEP_HZ, FIRST_HZ, TONES = 100, 500, 32
+LOUD = 300                  # Of 32767: what counts as sound.
+JOIN_FRAMES = 5
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../integration"))
+from loa_sound import wav_write  # noqa: E402
+
+
+def pairs():
+    """All codes: two tones, at least 300 Hz apart."""
+    return [(i, j) for i in range(TONES) for j in range(i + 3, TONES)]
+
+
+def _hz(tone):
+    return FIRST_HZ + STEP_HZ * tone
+
+
+def make(path, code, body_s):
+    t = np.arange(int(MARKER_S * RATE)) / RATE
+    u = np.arange(int(body_s * RATE)) / RATE
+    body = sum(np.sin(2 * np.pi * _hz(k) * u) for k in code)
+    sound = np.concatenate([0.5 * np.sin(2 * np.pi * MARKER_HZ * t),
+                            0.25 * body])
+    wav_write(path, sound)
+
+
+def _frames(path):
+    """Indexes of the frames that sound, and the samples."""
+    with open(path, "rb") as f:
+        data = np.frombuffer(f.read()[44:], "<i2")
+    n = len(data) // FRAME
+    level = np.abs(data[:n * FRAME].reshape(n, FRAME)).max(axis=1)
+    return np.flatnonzero(level > LOUD), data
+
+
+def _label(window):
+    """"marker", a code, or None."""
+    s = np.abs(np.fft.rfft(window * np.hanning(len(window)))) ** 2
+    s[:8] = 0
+    total = s.sum()
+    k = RATE // len(window)
+    near = [s[max(0, hz // k - 2):hz // k + 3].sum()
+            for hz in [MARKER_HZ] + [_hz(t) for t in range(TONES)]]
+    order = np.argsort(near)[::-1]
+    if order[0] == 0 and near[0] > 0.6 * total:
+        return "marker"
+    first, second = order[0] - 1, order[1] - 1
+    if (first < 0 or second < 0 or near[order[1]] < 0.1 * total
+            or near[order[0]] + near[order[1]] < 0.7 * total):
+        return None
+    return (min(first, second), max(first, second))
+
+
+def _runs(active):
+    """Frames in a row, small holes overlooked."""
+    if not len(active):
+        return
+    cuts = np.flatnonzero(np.diff(active) > JOIN_FRAMES)
+    begin = 0
+    for end in [*cuts, len(active) - 1]:
+        yield int(active[begin]), int(active[end]) + 1
+        begin = end + 1
+
+
+def _labels(data, first, last):
+    pad = np.zeros(WINDOW)
+    out = []
+    for f in range(first, last):
+        w = data[f * FRAME:f * FRAME + WINDOW]
+        pad[:] = 0
+        pad[:len(w)] = w
+        out.append(_label(pad))
+    return out
+
+
+def heard(path, start_us):
+    """What sounded: [{code or None, marked, at_us, body_s}], in order."""
+    active, data = _frames(path)
+    found = []
+    for first, last in _runs(active):
+        labels = _labels(data, first, last)
+        piece = None
+        for i, what in enumerate(labels):
+            at_us = start_us + (first + i) * 20000
+            if what == "marker":
+                if piece is None or piece["codes"] or not piece["marked"]:
+                    piece = _piece(found, at_us, True)
+                continue
+            if piece is None:
+                piece = _piece(found, at_us, False)
+            piece["frames"] += 1
+            if what is not None:
+                piece["codes"][what] = piece["codes"].get(what, 0) + 1
+    return [_verdict(p) for p in found]
+
+
+def _piece(found, at_us, marked):
+    found.append({"at_us": at_us, "marked": marked, "codes": {}, "frames": 0})
+    return found[-1]
+
+
+def _verdict(p):
+    code, n = max(p["codes"].items(), key=lambda x: x[1], default=(None, 0))
+    if n < 3 or n < 0.6 * (p["frames"] - 2):
+        code = None
+    return {"code": code, "marked": p["marked"], "at_us": p["at_us"],
+            "body_s": p["frames"] * 0.02}
