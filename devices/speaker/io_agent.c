@@ -63,6 +63,7 @@ static void feed_type(struct agent *a, enum speaker_event_type type)
 static int on_password(void *data, char *buf, size_t cap)
 {
     struct agent *a = data;
+    struct speaker_now at = now();
     uint8_t id[LOA_ID_BYTES];
     struct loa_bytes will;
 
@@ -75,7 +76,7 @@ static int on_password(void *data, char *buf, size_t cap)
                                 .retain = true};
     randombytes_buf(id, sizeof id);
     return loa_identity_password(a->identity, a->conf->broker_name, a->core.id,
-                                 id, clock_wall_ms(), buf, cap);
+                                 id, speaker_login_ms(&a->core, &at), buf, cap);
 }
 
 static void on_connected(void *data)

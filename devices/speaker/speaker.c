@@ -354,6 +354,15 @@ uint32_t speaker_volume(const struct speaker *s)
     return s->memo.volume_percent;
 }
 
+int64_t speaker_login_ms(const struct speaker *s, const struct speaker_now *now)
+{
+    int64_t at_ms = now->at_us / 1000;
+
+    if (s->time.trusted)
+        return walltime_at_us(&s->time, now->now_us) / 1000;
+    return at_ms > s->time.floor_ms ? at_ms : s->time.floor_ms;
+}
+
 struct loa_bytes speaker_will(const struct speaker *s)
 {
     return (struct loa_bytes){s->will, s->will_len};

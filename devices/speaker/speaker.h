@@ -265,6 +265,10 @@ uint32_t speaker_volume(const struct speaker *s);
 /* When the next TICK is wanted at the latest (monotonic). */
 int64_t speaker_deadline_us(const struct speaker *s);
 
+/* The time to log in with: the best there is, believed or not. */
+int64_t speaker_login_ms(const struct speaker *s,
+                         const struct speaker_now *now);
+
 /* The will of the connection that is being made. */
 struct loa_bytes speaker_will(const struct speaker *s);
 

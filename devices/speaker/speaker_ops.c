@@ -1,6 +1,7 @@
 #include "speaker/speaker_parts.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* --- operations ----------------------------------------------------------- */
@@ -222,6 +223,17 @@ static void saved(struct speaker *s, const struct speaker_op *op, int status)
     }
 }
 
+static void trimmed(struct speaker *s, uint64_t n)
+{
+    uint64_t lost_n = s->receipts.lost_n;
+
+    receipts_trimmed(&s->receipts, n);
+    if (s->receipts.lost_n > lost_n)
+        speaker_note(s, SPEAKER_WARN, "receipts.lost",
+                     "records=%" PRIu64 " lost_n=%" PRIu64,
+                     s->receipts.lost_n - lost_n, s->receipts.lost_n);
+}
+
 static void content_done(struct speaker *s,
                          const struct contents_op *op,
                          int status)
@@ -273,7 +285,7 @@ void speaker_done(struct speaker *s, const struct speaker_op *op, int status)
         case SPEAKER_TRIM:
             disk_said(s, status);
             if (status == LOA_OK)
-                receipts_trimmed(&s->receipts, op->n);
+                trimmed(s, op->n);
             break;
         case SPEAKER_READ:
             if (s->batch_len == 0) /* Nothing came: not at once again. */

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.packettypes import PacketTypes
@@ -296,6 +297,45 @@ def test_killed_at_any_moment():
             p.stop()
             check_once_each(p, b, sounds + bursts(p))
         assert any(heard)
+
+
+def test_suspended_while_playing():
+    """A stall shorter than the output's buffer is not heard; after a longer one
+    it goes on where it was, and nothing is repeated or skipped."""
+    with Rig() as rig:
+        pole = rig.speaker().wait_online()
+        content = rig.content(speechlike(5))
+        starts = [rig.soon(2), rig.soon(10)]
+        b = rig.bulletin(content, *starts)
+        rig.publish_programme(AREA, [b])
+        rig.push(content, AREA)
+        for stall_s, count in ((0.25, 1), (1.5, 2)):
+            pole.wait_receipt("STARTED", b.id, count=count)
+            time.sleep(1)
+            pole.process.send_signal(signal.SIGSTOP)
+            time.sleep(stall_s)
+            pole.process.send_signal(signal.SIGCONT)
+            pole.wait_receipt("FINISHED", b.id, count=count)
+        pole.stop()
+        heard = pole.samples()
+        c, shift = correlate(heard, content.pcm, pole.index(starts[0]))
+        assert c > 0.9 and abs(shift) <= 48
+        second = heard[pole.index(starts[1]) - 960:]
+        gaps = longest_silence(second[:int(6.4 * RATE)])
+        assert 0.9 * RATE < gaps < 1.7 * RATE, gaps / RATE
+        c, _ = correlate(second, content.pcm[:RATE // 2], 960)
+        assert c > 0.9
+        last = len(second) - np.argmax(second[::-1] != 0)
+        c, _ = correlate(second, content.pcm[-RATE:], last - RATE)
+        assert c > 0.9
+
+
+def longest_silence(x):
+    best = run = 0
+    for i in range(0, len(x), 96):
+        run = 0 if x[i:i + 96].any() else run + 96
+        best = max(best, run)
+    return best
 
 
 # --- network ----------------------------------------------------------------------
