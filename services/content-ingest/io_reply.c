@@ -13,7 +13,7 @@ void reply_refusal(struct rpc_call *call, enum refusal r)
 {
     const struct refusal_text *t = refusal_text(r);
 
-    log_info("content.refused", "principal=%s code=%d text=%s",
+    log_debug("content.refused", "principal=%s code=%d text=%s",
              call->who.principal, t->code, t->en);
     rpc_refuse(call, (Loa__V1__Status__Code)t->code, t->vi, t->en);
 }
