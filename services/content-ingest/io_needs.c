@@ -260,6 +260,14 @@ void needs_io_save(struct needs_io *s)
     }
 }
 
+bool needs_io_settled(const struct needs_io *s)
+{
+    for (size_t i = 0; i < NEEDS_SAVES_MAX; i++)
+        if (s->saves[i].area != NULL)
+            return false;
+    return s->needs->dirty_n == 0;
+}
+
 /* --- programmes ------------------------------------------------------------
  */
 

@@ -43,6 +43,9 @@ void needs_io_programme(struct needs_io *s,
 /* Write what is dirty, as far as there is room. */
 void needs_io_save(struct needs_io *s);
 
+/* Whether the database has all that memory has. */
+bool needs_io_settled(const struct needs_io *s);
+
 void needs_io_close(struct needs_io *s);
 
 #endif /* LOA_CONTENT_IO_NEEDS_H */

@@ -1,8 +1,14 @@
 #include "content-ingest/io_reply.h"
 
-#include "content-ingest/stats.h"
 #include "loa/v1/services.pb-c.h"
 #include "proto/io/log.h"
+
+static struct stats *counted;
+
+void reply_open(struct stats *stats)
+{
+    counted = stats;
+}
 
 static ProtobufCBinaryData lend(const uint8_t *data, size_t len)
 {
@@ -13,8 +19,9 @@ void reply_refusal(struct rpc_call *call, enum refusal r)
 {
     const struct refusal_text *t = refusal_text(r);
 
+    stats_add(counted, STATS_REFUSED, 1);
     log_debug("content.refused", "principal=%s code=%d text=%s",
-             call->who.principal, t->code, t->en);
+              call->who.principal, t->code, t->en);
     rpc_refuse(call, (Loa__V1__Status__Code)t->code, t->vi, t->en);
 }
 

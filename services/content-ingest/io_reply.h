@@ -5,6 +5,7 @@
 
 #include "common/rpc.h"
 #include "content-ingest/ingest.h"
+#include "content-ingest/stats.h"
 
 /* The values are those of loa.v1.Upload.Stage. */
 enum reply_stage {
@@ -24,6 +25,9 @@ struct reply_upload {
     int failure_code;    /* FAILED */
     const char *failure_vi, *failure_en;
 };
+
+/* Where refusals are counted; lent for ever. */
+void reply_open(struct stats *stats);
 
 /* Each frees the call; see rpc_answer(). */
 void reply_refusal(struct rpc_call *call, enum refusal r);

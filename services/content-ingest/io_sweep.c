@@ -98,14 +98,15 @@ static void on_timer(uv_timer_t *timer)
     struct sweep *s = timer->data;
     uint8_t grace[8];
     struct pg_value value = pg_i64((int64_t)s->delete_grace_ms, grace);
-    int rv;
+    int rv = LOA_OK;
 
     if (!pg_has_room(s->pg, 64)) {
         uv_timer_start(&s->timer, on_timer, REST_MS, 0);
         return;
     }
     s->done_n = 0;
-    rv = pg_query(s->pg, &stmts[STMT_CONTENT], &value, on_content, s);
+    if (s->may_delete(s->data))
+        rv = pg_query(s->pg, &stmts[STMT_CONTENT], &value, on_content, s);
     if (rv == LOA_OK)
         rv = pg_query(s->pg, &stmts[STMT_PARTS], NULL, on_count, s);
     if (rv == LOA_OK)

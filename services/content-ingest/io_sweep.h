@@ -16,6 +16,8 @@ struct sweep {
     uv_loop_t *loop;
     struct pg *pg;
     uint64_t delete_grace_ms;
+    /* Whether contents may be deleted now. */
+    bool (*may_delete)(void *data);
     /* A content was deleted. */
     void (*deleted)(void *data, const uint8_t hash[LOA_HASH_BYTES]);
     void *data;

@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "proto/io/log.h"
 
 /* What a killed worker's children may still take to let go of the pipes. */
 #define GRACE_MS 2000
+#define NICENESS 10
 
 static void kill_group(struct worker *w)
 {
@@ -204,6 +206,9 @@ void worker_start(struct worker *w,
         close_all(w);
         return;
     }
+    /* Encoding may take what is left over; requests and packets come first. */
+    if (setpriority(PRIO_PROCESS, (id_t)w->process.pid, NICENESS) != 0)
+        log_warn("worker.nice", "text=it runs at our own priority");
     uv_timer_start(&w->timer, on_timeout, conf->timeout_ms, 0);
     uv_read_start((uv_stream_t *)&w->out, on_alloc, on_read);
     uv_read_start((uv_stream_t *)&w->err, on_alloc, on_read);

@@ -7,10 +7,9 @@ static const double minutes[] = {0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600};
 static const struct metric metrics[STATS_N] = {
     [STATS_UPLOADS_BEGUN] =
         METRIC_COUNTER_INIT("loa_content_uploads_total", "Uploads begun", NULL),
-    [STATS_UPLOADS_REFUSED] =
-        METRIC_COUNTER_INIT("loa_content_requests_refused_total",
-                            "Requests refused with a sentence",
-                            NULL),
+    [STATS_REFUSED] = METRIC_COUNTER_INIT("loa_content_requests_refused_total",
+                                          "Requests refused with a sentence",
+                                          NULL),
     [STATS_PARTS] = METRIC_COUNTER_INIT("loa_content_parts_total",
                                         "Parts of uploads made durable",
                                         NULL),

@@ -2,6 +2,7 @@
 twice, what was begun is ended by the next start."""
 import os
 import random
+import subprocess
 import time
 
 import pytest
@@ -74,7 +75,7 @@ def test_in_encoding(world, wav):
     """The job is queued again, the worker's leavings are swept, and there is
     one content."""
     before = int(world.pg.one("SELECT count(*) FROM content.content"))
-    longer = wav[:44] + wav[44:] * 40      # Takes a while to encode.
+    longer = wav[:44] + wav[44:] * 12      # Takes a while to encode.
     longer = longer[:4] + (len(longer) - 8).to_bytes(4, "little") + \
         longer[8:40] + (len(longer) - 44).to_bytes(4, "little") + longer[44:]
     id_ = world.lan.begin(len(longer), title="dài").upload.upload_id
@@ -90,6 +91,9 @@ def test_in_encoding(world, wav):
         before + 1
     work = os.path.join(world.service.folder, "work")
     wait_until(lambda: os.listdir(work) == [], "work directory is empty")
+    wait_until(lambda: subprocess.run(
+        ["pgrep", "-f", "loa-encode .*" + work], check=False,
+        stdout=subprocess.DEVNULL).returncode != 0, "no worker is left")
     # Every packet belongs to a content, and every content has all of them.
     wait_until(lambda: world.pg.one(
         "SELECT count(*) FROM content.packet WHERE stream_key NOT IN "
@@ -100,6 +104,20 @@ def test_in_encoding(world, wav):
     ) == []
     wait_until(lambda: world.pg.one("SELECT count(*) FROM content.upload_part")
                == "0", "parts are swept")
+
+
+def test_stopped_in_encoding(world, wav):
+    """A stop that was asked for takes the worker along and loses nothing."""
+    id_ = world.lan.begin(len(wav), title="dừng").upload.upload_id
+    world.lan.send_parts(id_, wav)
+    wait_until(lambda: "job.start" in world.service.log(), "job")
+    assert world.service.stop() == 0
+    work = os.path.join(world.service.folder, "work")
+    assert subprocess.run(["pgrep", "-f", "loa-encode .*" + work], check=False,
+                          stdout=subprocess.DEVNULL).returncode != 0
+    assert os.listdir(work) == []
+    world.service.start()
+    assert world.lan.wait_ended(id_).stage == DONE
 
 
 def test_three_times_in_encoding(pg, wav):
