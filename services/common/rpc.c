@@ -154,7 +154,7 @@ void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer)
 
     /* A message that was refused may bear the id of another one's request. */
     if (call->in_flight)
-        inbox_drop(r->o.inbox, call->message_id, LOA_ID_BYTES);
+        inbox_drop(r->o.inbox, call->inbox_id, sizeof call->inbox_id);
     if (envelope != NULL)
         send_answer(call, envelope, len);
     free(envelope);
@@ -187,7 +187,7 @@ int rpc_store(struct rpc_call *call, const ProtobufCMessage *answer)
     call->answer = seal(call, answer, &call->answer_len);
     if (call->answer == NULL)
         return LOA_ENOMEM;
-    rv = inbox_put(call->rpc->o.inbox, call->message_id, LOA_ID_BYTES,
+    rv = inbox_put(call->rpc->o.inbox, call->inbox_id, sizeof call->inbox_id,
                    call->answer, call->answer_len);
     if (rv != LOA_OK) {
         free(call->answer);
@@ -285,6 +285,18 @@ static enum loa_verdict believe(struct rpc *r,
     return LOA_VERDICT_OK;
 }
 
+/* Who takes another one's message id is neither given its answer nor in its
+ * way. */
+static void name_for_inbox(struct rpc_call *call)
+{
+    uint8_t text[LOA_ID_BYTES + LOA_KEY_BYTES], hash[LOA_HASH_BYTES];
+
+    memcpy(text, call->message_id, LOA_ID_BYTES);
+    memcpy(text + LOA_ID_BYTES, call->who.subject, LOA_KEY_BYTES);
+    loa_hash((struct loa_bytes){text, sizeof text}, hash);
+    memcpy(call->inbox_id, hash, sizeof call->inbox_id);
+}
+
 /* Look the request up; from here on the call ends in on_found() or later. */
 static void look_up(struct rpc_call *call, const struct loa_envelope *e)
 {
@@ -299,7 +311,9 @@ static void look_up(struct rpc_call *call, const struct loa_envelope *e)
     if (e->header.body.len > 0) /* Else data may be NULL. */
         memcpy(call->body, e->header.body.data, e->header.body.len);
     call->body_len = e->header.body.len;
-    rv = inbox_find(r->o.inbox, call->message_id, LOA_ID_BYTES, on_found, call);
+    name_for_inbox(call);
+    rv = inbox_find(r->o.inbox, call->inbox_id, sizeof call->inbox_id, on_found,
+                    call);
     if (rv == LOA_ESTALE) {
         end(call); /* The first one's answer goes to the same asker. */
     } else if (rv != LOA_OK) {

@@ -38,7 +38,8 @@ struct rpc_call {
     uint8_t message_id[LOA_ID_BYTES];
     struct loa_certificate who; /* The asker: principal, area, powers. */
     int64_t asked_at_ms;        /* Wall time at arrival. */
-    bool in_flight;             /* The inbox holds message_id for this call. */
+    bool in_flight;             /* The inbox holds inbox_id for this call. */
+    uint8_t inbox_id[LOA_ID_BYTES]; /* Of message id and the asker's key. */
     /* Private: where the answer goes, and the answer between rpc_store() and
      * rpc_committed(). */
     char reply_topic[LOA_TOPIC_CAP];

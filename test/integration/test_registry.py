@@ -834,3 +834,18 @@ def test_a_forgery_with_the_same_id_does_not_disturb_a_request(w, registrar):
     assert w.service.process.poll() is None
     assert w.ask(registrar, area_find=registry.AreaFind(
         text="vn")).status.code == OK
+
+
+def test_the_id_of_anothers_request_gives_nothing_away(w, registrar):
+    """Two people use one message id: each has an answer to what they asked."""
+    other = w.country.staff("district", "vn/08/070")
+    message_id = os.urandom(16)
+    a = w.import_csv(registrar, read(SAMPLE))
+    a = w.ask(registrar, message_id, revoke=registry.Revoke(
+        principal="registry_vn", reason="x"))
+    assert a.status.code == NOT_FOUND
+    part = registry.AreaImport(import_id=os.urandom(16), part=0, parts_n=2,
+                               csv=HEADER.encode())
+    assert w.ask(registrar, message_id, area_import=part).status.code == OK
+    a = w.ask(other, message_id, area_find=registry.AreaFind(text="vn/08/070"))
+    assert [x.path for x in a.areas] == ["vn/08/070"]
