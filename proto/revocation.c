@@ -130,5 +130,10 @@ enum loa_verdict loa_trust_update(struct loa_trust *t,
 
     if (v != LOA_VERDICT_OK)
         return v;
+    /* A list of somewhere else binds nobody here, and in the place of the first
+     * one it would keep our own out for ever. */
+    if (t->area[0] != '\0' && !loa_area_within(t->area, who.certificate.area) &&
+        !loa_area_within(who.certificate.area, t->area))
+        return LOA_VERDICT_NOT_FOR_US;
     return update(&t->revoked, e->header.body, who.certificate.area);
 }

@@ -81,6 +81,8 @@ struct loa_chain_cache {
 struct loa_trust {
     bool root_known;
     uint8_t root[LOA_KEY_BYTES]; /* Pinned. */
+    char area[LOA_AREA_CAP]; /* The holder's own: a list for neither a part of
+                                it nor all of it is not taken. "": any is. */
     struct loa_revocations revoked;
     struct loa_chain_cache cache;
 };
@@ -145,7 +147,8 @@ bool loa_trust_revoked(const struct loa_trust *t,
                        const struct loa_certificate *c);
 
 /* Take a TRUST envelope into the store: verified, newer than what is there.
- * REPLAYED: the same number or older; harmless. AREA: signed for less than the
+ * REPLAYED: the same number or older; harmless. NOT_FOR_US: it is of
+ * somewhere else than the holder's own area. AREA: signed for less than the
  * area of the list that is held, which only a list for the same or a wider area
  * replaces. The store is changed only when the verdict is OK. Needs 350 KB of
  * stack.

@@ -63,6 +63,7 @@ void speaker_init(struct speaker *s,
     chance_init(&s->chance, conf->seed);
     walltime_init(&s->time, conf->clock, 0);
     loa_trust_init(&s->trust, conf->identity->root);
+    strcpy(s->trust.area, s->area);
     memo_init(&s->memo, conf->volume_percent);
     ledger_init(&s->ledger, 0);
     programmes_init(&s->programmes);

@@ -251,7 +251,8 @@ static int open_pg(struct service *s)
         s->inbox_open = rv == LOA_OK;
     }
     if (rv == LOA_OK) {
-        rv = trustlist_open(&s->trust, &s->pg, s->identity.root, on_trust, s);
+        rv = trustlist_open(&s->trust, &s->pg, s->identity.root,
+                            s->identity.leaf.area, on_trust, s);
         s->trust_open = rv == LOA_OK;
     }
     return rv;

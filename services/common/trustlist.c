@@ -1,5 +1,6 @@
 #include "common/trustlist.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static int load(struct trustlist *t)
 int trustlist_open(struct trustlist *t,
                    struct pg *pg,
                    const uint8_t root[LOA_KEY_BYTES],
+                   const char *area,
                    trustlist_changed_cb on_changed,
                    void *data)
 {
@@ -62,6 +64,7 @@ int trustlist_open(struct trustlist *t,
 
     memset(t, 0, sizeof *t);
     loa_trust_init(&t->trust, root);
+    snprintf(t->trust.area, sizeof t->trust.area, "%s", area);
     t->pg = pg;
     t->on_changed = on_changed;
     t->data = data;

@@ -23,12 +23,13 @@ struct trustlist {
     uint8_t *memory;
 };
 
-/* Pin the root, prepare the statements and read the stored list: blocking, as
- * pg_query_now(), before the loop runs. on_changed may be NULL. LOA_ENOMEM,
- * LOA_EDB, LOA_ENOTCONN. */
+/* Pin the root, keep to lists of the service's own area, prepare the statements
+ * and read the stored list: blocking, as pg_query_now(), before the loop runs.
+ * on_changed may be NULL. LOA_ENOMEM, LOA_EDB, LOA_ENOTCONN. */
 LOA_MUST_CHECK int trustlist_open(struct trustlist *t,
                                   struct pg *pg,
                                   const uint8_t root[LOA_KEY_BYTES],
+                                  const char *area,
                                   trustlist_changed_cb on_changed,
                                   void *data);
 

@@ -294,6 +294,24 @@ static void test_refused(void)
               LOA_VERDICT_OK);
 }
 
+/* The genuine list of another province, first to come: it would have kept the
+ * own one out ever after. */
+static void test_foreign_list_shuts_out_our_own(void)
+{
+    struct world w;
+
+    init(&w);
+    strcpy(trust.area, "vn/09/001");
+    list_init(&list, 9);
+    CHECK_INT("of another province", update(&w, &list), LOA_VERDICT_NOT_FOR_US);
+    CHECK_INT("nothing is held", trust.revoked.number, 0);
+    strcpy(trust.area, "vn/08/070/02215");
+    CHECK_INT("of our own", update(&w, &list), LOA_VERDICT_OK);
+    loa_trust_init(&trust, w.root.public_key);
+    strcpy(trust.area, "vn");
+    CHECK_INT("of a part of us", update(&w, &list), LOA_VERDICT_OK);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -302,6 +320,7 @@ int main(void)
     test_binds_only_inside();
     test_order();
     test_order_of_areas();
+    test_foreign_list_shuts_out_our_own();
     test_revoked_registry();
     test_bounds();
     test_refused();
