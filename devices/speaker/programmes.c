@@ -24,6 +24,7 @@ struct programme *programmes_find(const struct programmes *ps, const char *area)
 int programmes_stage(struct programmes *ps,
                      struct loa_arena *arena,
                      const struct loa_envelope *e,
+                     const struct loa_identity_claim *who,
                      struct loa_bytes whole)
 {
     struct programme *p = ps->spare;
@@ -34,6 +35,8 @@ int programmes_stage(struct programmes *ps,
     memcpy(p->area, e->header.area, sizeof p->area);
     p->expires_at_ms = e->header.expires_at_ms;
     loa_hash(whole, p->envelope_hash);
+    memcpy(p->signer_key, who->certificate.subject, sizeof p->signer_key);
+    memcpy(p->signer, who->certificate.principal, sizeof p->signer);
     return LOA_OK;
 }
 
@@ -90,6 +93,15 @@ struct programme *programmes_adopt(struct programmes *ps, const char *own)
     return p;
 }
 
+/* New speech has two locks: neither one key nor one person opens both, whatever
+ * the powers of a certificate. */
+static bool same_person(const struct programme *p,
+                        const struct loa_certificate *approver)
+{
+    return memcmp(p->signer_key, approver->subject, LOA_KEY_BYTES) == 0 ||
+           strcmp(p->signer, approver->principal) == 0;
+}
+
 static enum loa_verdict judge_approval(const struct programme *p,
                                        const struct programme_approval *a,
                                        const struct judge *j,
@@ -103,6 +115,7 @@ static enum loa_verdict judge_approval(const struct programme *p,
         .certificates = p->certificates,
         .certificates_n = p->certificates_n,
     };
+    struct loa_identity_claim who;
     struct loa_envelope e;
     struct loa_arena arena;
     enum loa_verdict v;
@@ -110,7 +123,9 @@ static enum loa_verdict judge_approval(const struct programme *p,
     loa_arena_init(&arena, j->scratch, j->scratch_len);
     if (loa_envelope_parse(&arena, a->envelope, &e) != LOA_OK)
         return LOA_VERDICT_MALFORMED;
-    v = loa_trust_verify(j->trust, &e, &want, NULL);
+    v = loa_trust_verify(j->trust, &e, &want, &who);
+    if (v == LOA_VERDICT_OK && same_person(p, &who.certificate))
+        v = LOA_VERDICT_QUORUM;
     if (v == LOA_VERDICT_OK &&
         wire_manifest(&arena, e.header.body, m) != LOA_OK)
         v = LOA_VERDICT_MALFORMED;

@@ -50,6 +50,9 @@ struct programme {
     int64_t expires_at_ms;
     bool unsaved; /* The disk refused it. */
     uint8_t envelope_hash[LOA_HASH_BYTES];
+    uint8_t
+        signer_key[LOA_KEY_BYTES];  /* Who planned it may not have approved */
+    char signer[LOA_PRINCIPAL_CAP]; /* what is in it. */
     uint32_t bulletins_n, starts_n, approvals_n, certificates_n;
     struct bulletin bulletins[BULLETINS_MAX];
     int64_t starts[BULLETINS_MAX * STARTS_MAX];
@@ -85,11 +88,13 @@ void programmes_init(struct programmes *ps);
 struct programme *programmes_find(const struct programmes *ps,
                                   const char *area);
 
-/* Take the body of a verified PROGRAMME envelope apart, into ps->spare. arena
- * is used during the call. LOA_EINVAL: malformed; then nothing has changed. */
+/* Take the body of a PROGRAMME envelope that was verified as said by *who
+ * apart, into ps->spare. arena is used during the call. LOA_EINVAL: malformed;
+ * then nothing has changed. */
 LOA_MUST_CHECK int programmes_stage(struct programmes *ps,
                                     struct loa_arena *arena,
                                     const struct loa_envelope *e,
+                                    const struct loa_identity_claim *who,
                                     struct loa_bytes whole);
 
 /* ps->spare takes the place of what was held for its area. Bulletins that

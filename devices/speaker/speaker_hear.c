@@ -38,7 +38,8 @@ static bool believe(struct speaker *s,
                     struct loa_arena *arena,
                     struct loa_bytes body,
                     enum loa_type type,
-                    struct loa_envelope *e)
+                    struct loa_envelope *e,
+                    struct loa_identity_claim *who)
 {
     struct loa_expect want = expect(s, type);
     enum loa_verdict v;
@@ -51,7 +52,7 @@ static bool believe(struct speaker *s,
      * is judged at its own time. */
     if (type == LOA_TYPE_HEAD && e->header.issued_at_ms > want.now_ms)
         want.now_ms = e->header.issued_at_ms;
-    v = loa_trust_verify(&s->trust, e, &want, NULL);
+    v = loa_trust_verify(&s->trust, e, &want, who);
     if (v != LOA_VERDICT_OK) {
         refuse(s, topic->kind, loa_verdict_name(v));
         return false;
@@ -160,12 +161,13 @@ static void on_programme(struct speaker *s,
                          struct loa_arena *arena,
                          struct loa_bytes body)
 {
+    struct loa_identity_claim who;
     struct loa_envelope e;
     const char *why;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e))
+    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e, &who))
         return;
-    if (programmes_stage(&s->programmes, arena, &e, body) != LOA_OK) {
+    if (programmes_stage(&s->programmes, arena, &e, &who, body) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
         return;
     }
@@ -191,6 +193,7 @@ void hear_programme_saved(struct speaker *s, int status)
 void hear_from_disk(struct speaker *s, struct loa_bytes body)
 {
     struct loa_expect want = expect(s, LOA_TYPE_PROGRAMME);
+    struct loa_identity_claim who;
     struct loa_arena arena;
     struct loa_envelope e;
     enum loa_verdict v;
@@ -202,9 +205,9 @@ void hear_from_disk(struct speaker *s, struct loa_bytes body)
                      s->load_area);
         return;
     }
-    v = loa_trust_verify(&s->trust, &e, &want, NULL);
+    v = loa_trust_verify(&s->trust, &e, &want, &who);
     if (v == LOA_VERDICT_OK &&
-        programmes_stage(&s->programmes, &arena, &e, body) != LOA_OK)
+        programmes_stage(&s->programmes, &arena, &e, &who, body) != LOA_OK)
         v = LOA_VERDICT_MALFORMED;
     why = v != LOA_VERDICT_OK ? loa_verdict_name(v)
                               : why_not(s, s->programmes.spare, true);
@@ -239,7 +242,7 @@ static void on_head(struct speaker *s,
     struct loa_envelope e;
     struct wire_head h;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e))
+    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
         return;
     if (wire_head(arena, e.header.body, &h) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
@@ -275,7 +278,7 @@ static void on_command(struct speaker *s,
     struct loa_envelope e;
     enum loa_verdict v;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e))
+    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e, NULL))
         return;
     if (wire_command(arena, e.header.body, &s->command) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
@@ -329,7 +332,7 @@ static void on_ack(struct speaker *s,
     struct loa_envelope e;
     struct wire_ack a;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e))
+    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e, NULL))
         return;
     if (wire_ack(arena, e.header.body, &a) != LOA_OK) {
         refuse(s, topic->kind, "malformed");

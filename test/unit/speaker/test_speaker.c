@@ -124,6 +124,31 @@ static void test_refusals(void)
     }
 }
 
+/* Two locks are two people: a certificate with both powers opens one of them.
+ */
+static void test_one_key_approves_and_schedules(void)
+{
+    static struct town other_town;
+    static struct letter approval;
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, &approval, 0};
+    struct twist by = {.by = &other_town.second};
+
+    town_init(&other_town);
+    person_make(&other_town.second, &other_town.province, 4, LOA_ROLE_STAFF,
+                "hoa", "vn/08", "",
+                LOA_POWER_CONTENT_APPROVE | LOA_POWER_SCHEDULE);
+    town_approval(&other_town, &speech, &by, T0, &approval);
+    world_init(&w, &other_town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    town_programme(&other_town, NULL, (uint64_t)T0, &b, 1, &by, T0, &l);
+    world_give(&w, "programme", NULL, false, &l, true);
+    world_push(&w, &speech, 0);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("plays", w.plays_n, 0);
+    CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "quorum"), 1);
+}
+
 /* --- programmes that are not believed
  * --------------------------------------------- */
 
@@ -915,6 +940,7 @@ int main(void)
     town_content(&jingle, 3, 30);
     test_plays_once_on_time();
     test_refusals();
+    test_one_key_approves_and_schedules();
     test_programmes_not_believed();
     test_older_version_refused();
     test_cancelled_before_start();
