@@ -4,12 +4,32 @@
 
 #include "speaker/codec.h"
 
-#define MEMO_VERSION 1
+#define MEMO_VERSION 2
+#define REPLAY_VERSION 1
 
 void memo_init(struct memo *m, uint32_t volume_percent)
 {
     memset(m, 0, sizeof *m);
     m->volume_percent = volume_percent;
+}
+
+void memo_set_revocations(struct memo *m, const struct loa_revocations *r)
+{
+    m->revocations = r->number;
+    memcpy(m->revocations_area, r->area, sizeof m->revocations_area);
+}
+
+/* Numbers compare only within an area: see loa_trust_update(). */
+bool memo_revocations_lost(const struct memo *m,
+                           const struct loa_revocations *r)
+{
+    if (m->revocations == 0)
+        return false;
+    if (r->number == 0)
+        return true;
+    if (strcmp(m->revocations_area, r->area) == 0)
+        return r->number < m->revocations;
+    return !loa_area_within(m->revocations_area, r->area);
 }
 
 uint64_t memo_version(const struct memo *m, const char *area)
@@ -60,12 +80,14 @@ static void code(struct codec *c, struct memo *m)
     codec_i64(c, &m->floor_ms);
     codec_u32(c, &m->volume_percent);
     codec_u64(c, &m->revocations);
+    codec_bytes(c, m->revocations_area, sizeof m->revocations_area);
     codec_u64(c, &m->commands_after_us);
     codec_u64(c, &m->acked);
     codec_bytes(c, m->log_id, sizeof m->log_id);
     codec_u32(c, &m->versions_n);
     if (version != MEMO_VERSION || m->versions_n > LOA_AREA_DEPTH_MAX ||
-        m->volume_percent > 100)
+        m->volume_percent > 100 ||
+        memchr(m->revocations_area, 0, sizeof m->revocations_area) == NULL)
         c->bad = true;
     for (uint32_t i = 0; !c->bad && i < m->versions_n; i++) {
         codec_bytes(c, m->versions[i].area, LOA_AREA_CAP);
@@ -94,13 +116,13 @@ int memo_decode(struct memo *m, struct loa_bytes data)
 
 static void code_replay(struct codec *c, struct loa_replay *r)
 {
-    uint8_t version = MEMO_VERSION;
+    uint8_t version = REPLAY_VERSION;
 
     codec_u8(c, &version);
     codec_u32(c, &r->keys_n);
     codec_u32(c, &r->ids_n);
     codec_u32(c, &r->ids_next);
-    if (version != MEMO_VERSION || r->keys_n > LOA_REPLAY_KEYS_MAX ||
+    if (version != REPLAY_VERSION || r->keys_n > LOA_REPLAY_KEYS_MAX ||
         r->ids_n > LOA_REPLAY_IDS_N || r->ids_next >= LOA_REPLAY_IDS_N)
         c->bad = true;
     for (uint32_t i = 0; !c->bad && i < r->keys_n; i++) {

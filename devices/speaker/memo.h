@@ -16,7 +16,8 @@ struct memo {
     uint64_t session; /* No connection has had a higher one. */
     int64_t floor_ms; /* See walltime.h. */
     uint32_t volume_percent;
-    uint64_t revocations;       /* Number of the newest list ever believed. */
+    uint64_t revocations; /* Number of the newest list ever believed, */
+    char revocations_area[LOA_AREA_CAP]; /* and of whose area it is. */
     uint64_t commands_after_us; /* Counters up to here are refused: they may
                                    have been seen by a memory that was lost. */
     uint64_t acked; /* Receipts up to here are with the collector. */
@@ -29,6 +30,13 @@ struct memo {
 };
 
 void memo_init(struct memo *m, uint32_t volume_percent);
+
+/* A list was believed: it is newer than the last, or of a wider area. */
+void memo_set_revocations(struct memo *m, const struct loa_revocations *r);
+/* Is what is held older than what was believed once? The newer one, which is
+ * lost, may have named anybody. */
+bool memo_revocations_lost(const struct memo *m,
+                           const struct loa_revocations *r);
 
 /* 0: none yet. */
 uint64_t memo_version(const struct memo *m, const char *area);

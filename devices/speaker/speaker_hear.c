@@ -93,8 +93,8 @@ void hear_trust_saved(struct speaker *s, int status)
 {
     s->trust_due = false;
     s->trust_unsaved = status != LOA_OK;
-    if (s->trust.revoked.number > s->memo.revocations) {
-        s->memo.revocations = s->trust.revoked.number;
+    if (!memo_revocations_lost(&s->memo, &s->trust.revoked)) {
+        memo_set_revocations(&s->memo, &s->trust.revoked);
         s->memo_due = true;
     }
     speaker_note(s, SPEAKER_INFO, "trust.accepted", "number=%" PRIu64,

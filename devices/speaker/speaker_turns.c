@@ -78,7 +78,7 @@ static const char *still_wrong(struct speaker *s, const struct occurrence *o)
         return "cancelled";
     /* A list of revocations that was believed once and is lost may have named
      * the approver. */
-    if (s->trust.revoked.number < s->memo.revocations)
+    if (memo_revocations_lost(&s->memo, &s->trust.revoked))
         return "revocations";
     return programme_judge(in, b, &j, &m);
 }
@@ -134,7 +134,7 @@ static const char *unready(struct speaker *s,
     const char *why;
 
     *wait = false;
-    if (s->trust.revoked.number < s->memo.revocations)
+    if (memo_revocations_lost(&s->memo, &s->trust.revoked))
         return "revocations";
     why = programme_judge(o->programme, o->bulletin, &j, m);
     if (why != NULL)

@@ -31,6 +31,7 @@ static void test_memo(void)
     m.session = 7;
     m.floor_ms = -3;
     m.revocations = UINT64_MAX;
+    strcpy(m.revocations_area, "vn/08");
     m.acked = 9;
     memo_set_version(&m, "vn/08/070", "vn/08", 5);
     memo_set_version(&m, "vn/08/070", "vn/08", 4); /* Does not go back. */
@@ -46,6 +47,29 @@ static void test_memo(void)
     m.volume_percent = 101;
     len = memo_encode(&m, buf);
     CHECK_INT("range", decode_memo((struct loa_bytes){buf, len}) != 0, 1);
+}
+
+/* Numbers of lists compare within an area; a wider list follows any number, so
+ * that a stolen key cannot make the device wait for a higher one for ever. */
+static void test_fast_forwarded_revocations(void)
+{
+    static struct loa_revocations held, none;
+    struct memo m;
+
+    memo_init(&m, 80);
+    CHECK_INT("never any", memo_revocations_lost(&m, &none), 0);
+    held.number = UINT64_MAX;
+    strcpy(held.area, "vn/08");
+    memo_set_revocations(&m, &held);
+    CHECK_INT("held", memo_revocations_lost(&m, &held), 0);
+    CHECK_INT("lost", memo_revocations_lost(&m, &none), 1);
+    held.number = 9;
+    CHECK_INT("older", memo_revocations_lost(&m, &held), 1);
+    strcpy(held.area, "vn/08/070");
+    CHECK_INT("narrower", memo_revocations_lost(&m, &held), 1);
+    strcpy(held.area, "vn");
+    held.number = 1;
+    CHECK_INT("wider", memo_revocations_lost(&m, &held), 0);
 }
 
 /* After a move to another area, places of the old one are taken. */
@@ -199,6 +223,7 @@ static void test_receipt(void)
 int main(void)
 {
     test_memo();
+    test_fast_forwarded_revocations();
     test_memo_move();
     test_replay();
     test_ledger();
