@@ -78,6 +78,7 @@ static void code(struct codec *c, struct memo *m)
     codec_u8(c, &version);
     codec_u64(c, &m->session);
     codec_i64(c, &m->floor_ms);
+    codec_i64(c, &m->ahead_ms);
     codec_u32(c, &m->volume_percent);
     codec_u64(c, &m->revocations);
     codec_bytes(c, m->revocations_area, sizeof m->revocations_area);

@@ -13,8 +13,8 @@
     (16 + LOA_REPLAY_KEYS_MAX * 40 + LOA_REPLAY_IDS_N * LOA_ID_BYTES)
 
 struct memo {
-    uint64_t session; /* No connection has had a higher one. */
-    int64_t floor_ms; /* See walltime.h. */
+    uint64_t session;           /* No connection has had a higher one. */
+    int64_t floor_ms, ahead_ms; /* See walltime.h. */
     uint32_t volume_percent;
     uint64_t revocations; /* Number of the newest list ever believed, */
     char revocations_area[LOA_AREA_CAP]; /* and of whose area it is. */

@@ -87,6 +87,7 @@ int speaker_load(struct speaker *s,
                 memo_init(&s->memo, s->conf.volume_percent);
             s->session = s->memo.session;
             walltime_raise(&s->time, s->memo.floor_ms);
+            s->time.ahead_ms = s->memo.ahead_ms;
             walltime_sample(&s->time, s->now.now_us, s->now.at_us);
             s->loaded_memo = rv == LOA_OK;
             break;

@@ -49,9 +49,13 @@ static bool believe(struct speaker *s,
         return false;
     }
     /* A head from the future is no lie: it tells that our clock is behind. It
-     * is judged at its own time. */
-    if (type == LOA_TYPE_HEAD && e->header.issued_at_ms > want.now_ms)
+     * is judged at its own time, and without a clock every head is: its signer
+     * must have been certified then. */
+    if (type == LOA_TYPE_HEAD &&
+        (!want.time_trusted || e->header.issued_at_ms > want.now_ms)) {
         want.now_ms = e->header.issued_at_ms;
+        want.time_trusted = true;
+    }
     v = loa_trust_verify(&s->trust, e, &want, who);
     if (v != LOA_VERDICT_OK) {
         refuse(s, topic->kind, loa_verdict_name(v));
@@ -89,6 +93,15 @@ static void on_trust(struct speaker *s,
     s->pending_body = body;
 }
 
+/* A stolen key that ran ahead with the time does not outlive its revocation. */
+static void doubt_time(struct speaker *s)
+{
+    walltime_doubt(&s->time);
+    walltime_sample(&s->time, s->now.now_us, s->now.at_us);
+    if (s->head_at_ms > speaker_at_ms(s) + LOA_SKEW_MS)
+        s->head_at_ms = 0;
+}
+
 void hear_trust_saved(struct speaker *s, int status)
 {
     s->trust_due = false;
@@ -100,6 +113,7 @@ void hear_trust_saved(struct speaker *s, int status)
     speaker_note(s, SPEAKER_INFO, "trust.accepted", "number=%" PRIu64,
                  s->trust.revoked.number);
     s->reckon = s->state_due = true;
+    doubt_time(s);
     turns_recheck(s);
 }
 
@@ -244,14 +258,17 @@ static void on_head(struct speaker *s,
 
     if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
         return;
-    if (wire_head(arena, e.header.body, &h) != LOA_OK) {
+    /* Its time is the time at which it was signed, so a certificate that has
+     * ended cannot speak of later times. */
+    if (wire_head(arena, e.header.body, &h) != LOA_OK ||
+        h.time_ms > e.header.issued_at_ms + LOA_SKEW_MS) {
         refuse(s, topic->kind, "malformed");
         return;
     }
     if (h.nonce_known &&
         walltime_answered(&s->time, h.nonce, h.time_ms, s->now.now_us))
         speaker_note(s, SPEAKER_INFO, "time.set", "at_ms=%" PRId64, h.time_ms);
-    walltime_raise(&s->time, h.time_ms);
+    walltime_heard(&s->time, h.time_ms, s->now.now_us);
     if (!retained && s->time.trusted)
         s->clock_offset_us =
             h.time_ms * 1000 - walltime_at_us(&s->time, s->now.now_us);

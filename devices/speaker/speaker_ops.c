@@ -45,6 +45,7 @@ static bool save_ledger(struct speaker *s, struct speaker_op *op)
 static bool save_memo(struct speaker *s, struct speaker_op *op)
 {
     s->memo.floor_ms = s->time.floor_ms;
+    s->memo.ahead_ms = s->time.ahead_ms;
     return save(op, SPEAKER_FILE_MEMO, "memo",
                 (struct loa_bytes){s->file, memo_encode(&s->memo, s->file)});
 }

@@ -16,13 +16,27 @@ void walltime_sample(struct walltime *w, int64_t now_us, int64_t at_us)
     if (w->source != WALLTIME_SYSTEM)
         return;
     w->offset_us = at_us - now_us;
-    w->trusted = at_us / 1000 >= w->floor_ms - WALLTIME_BEHIND_MS;
+    w->trusted = at_us / 1000 >= w->floor_ms - WALLTIME_BEHIND_MS &&
+                 at_us / 1000 >= w->ahead_ms - WALLTIME_BEHIND_MS;
 }
 
 void walltime_raise(struct walltime *w, int64_t at_ms)
 {
     if (at_ms > w->floor_ms)
         w->floor_ms = at_ms;
+}
+
+void walltime_heard(struct walltime *w, int64_t at_ms, int64_t now_us)
+{
+    if (at_ms - walltime_at_us(w, now_us) / 1000 <= WALLTIME_AHEAD_MS)
+        walltime_raise(w, at_ms);
+    else if (at_ms > w->ahead_ms)
+        w->ahead_ms = at_ms;
+}
+
+void walltime_doubt(struct walltime *w)
+{
+    w->ahead_ms = 0;
 }
 
 bool walltime_must_ask(const struct walltime *w, int64_t now_us)

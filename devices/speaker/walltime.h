@@ -12,6 +12,7 @@
 
 #define WALLTIME_NONCE_BYTES 16
 #define WALLTIME_BEHIND_MS 120000     /* Signed clocks may differ by it. */
+#define WALLTIME_AHEAD_MS 600000      /* See walltime.ahead_ms. */
 #define WALLTIME_ANSWER_MS 2000       /* A slower answer is not precise. */
 #define WALLTIME_ASK_AGAIN_MS 3000    /* Until the first good answer. */
 #define WALLTIME_ASK_EVERY_MS 3600000 /* Afterwards: quartz drifts. */
@@ -23,6 +24,9 @@ struct walltime {
     bool trusted;
     int64_t offset_us; /* Wall minus monotonic. */
     int64_t floor_ms;  /* The latest time that was signed, or played by. */
+    int64_t ahead_ms;  /* Time that was signed and is far ahead of the clock;
+                          0: none. One of the two is wrong, so nothing begins;
+                          but it counts no longer than its signer is believed. */
     bool asked;        /* nonce is out. */
     uint8_t nonce[WALLTIME_NONCE_BYTES];
     int64_t asked_us; /* Monotonic. */
@@ -38,6 +42,11 @@ void walltime_sample(struct walltime *w, int64_t now_us, int64_t at_us);
 
 /* Time was signed, or acted on: it is at least this late. Never goes back. */
 void walltime_raise(struct walltime *w, int64_t at_ms);
+
+/* A head said this time. */
+void walltime_heard(struct walltime *w, int64_t at_ms, int64_t now_us);
+/* Who said what is far ahead may be revoked now: let it be said again. */
+void walltime_doubt(struct walltime *w);
 
 /* Is it time to ask the scheduler? (Source NONE only.) Then walltime_asked()
  * with a fresh nonce. */

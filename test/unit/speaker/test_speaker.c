@@ -149,6 +149,38 @@ static void test_one_key_approves_and_schedules(void)
     CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "quorum"), 1);
 }
 
+/* A stolen scheduler says that it is next year: silence, but only until its key
+ * is revoked, also over a reboot. */
+static void test_time_poisoned_by_a_head(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 60 * SECOND}, NULL, 0};
+    struct twist now = {.issued_at_ms = T0};
+
+    ready(&b, 1, NULL);
+    town_head(&town, NULL, T0 + 300 * DAY, 1, NULL, &now, &l);
+    world_give(&w, "head", NULL, false, &l, true);
+    CHECK_INT("later than its signature", w.s.time.ahead_ms, 0);
+    CHECK_INT("refused", w.s.refused_n, 1);
+    town_head(&town, NULL, T0 + 2000 * DAY, 1, NULL, NULL, &l);
+    world_give(&w, "head", NULL, false, &l, true);
+    CHECK_INT("later than its certificate", w.s.time.ahead_ms, 0);
+    town_head(&town, NULL, T0 + 300 * DAY, 1, NULL, NULL, &l);
+    world_give(&w, "head", NULL, false, &l, true);
+    world_run(&w, T0 + 3 * SECOND);
+    CHECK_INT("one of the clocks is wrong", w.s.time.trusted, 0);
+    CHECK_INT("no floor", w.s.time.floor_ms < T0 + DAY, 1);
+    world_run(&w, T0 + 20 * SECOND);
+    world_event(&w, SPEAKER_STOPPING);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    CHECK_INT("still", w.s.time.trusted, 0);
+    town_trust(&town, 1, &town.second, T0, &l);
+    world_give(&w, "trust", NULL, false, &l, true);
+    CHECK_INT("it counts no more", w.s.time.trusted, 1);
+    world_run(&w, T0 + 2 * MINUTE);
+    CHECK_INT("plays", world_plays(&w, 1), 1);
+}
+
 /* --- programmes that are not believed
  * --------------------------------------------- */
 
@@ -941,6 +973,7 @@ int main(void)
     test_plays_once_on_time();
     test_refusals();
     test_one_key_approves_and_schedules();
+    test_time_poisoned_by_a_head();
     test_programmes_not_believed();
     test_older_version_refused();
     test_cancelled_before_start();
