@@ -124,24 +124,24 @@ static void test_refusals(void)
     }
 }
 
-/* Two locks are two people: a certificate with both powers opens one of them.
- */
-static void test_one_key_approves_and_schedules(void)
+/* Two locks are two people, not two keys of one. */
+static void test_one_person_approves_and_schedules(void)
 {
     static struct town other_town;
+    static struct person planner;
     static struct letter approval;
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, &approval, 0};
-    struct twist by = {.by = &other_town.second};
 
     town_init(&other_town);
-    person_make(&other_town.second, &other_town.province, 4, LOA_ROLE_STAFF,
-                "hoa", "vn/08", "",
-                LOA_POWER_CONTENT_APPROVE | LOA_POWER_SCHEDULE);
-    town_approval(&other_town, &speech, &by, T0, &approval);
+    person_make(&planner, &other_town.province, 40, LOA_ROLE_STAFF, "hoa",
+                "vn/08", "", LOA_POWER_SCHEDULE);
+    town_approval(&other_town, &speech,
+                  &(struct twist){.by = &other_town.second}, T0, &approval);
     world_init(&w, &other_town);
     world_boot(&w, NULL);
     world_connect(&w);
-    town_programme(&other_town, NULL, (uint64_t)T0, &b, 1, &by, T0, &l);
+    town_programme(&other_town, NULL, (uint64_t)T0, &b, 1,
+                   &(struct twist){.by = &planner}, T0, &l);
     world_give(&w, "programme", NULL, false, &l, true);
     world_push(&w, &speech, 0);
     world_run(&w, T0 + MINUTE);
@@ -972,7 +972,7 @@ int main(void)
     town_content(&jingle, 3, 30);
     test_plays_once_on_time();
     test_refusals();
-    test_one_key_approves_and_schedules();
+    test_one_person_approves_and_schedules();
     test_time_poisoned_by_a_head();
     test_programmes_not_believed();
     test_older_version_refused();
