@@ -338,6 +338,54 @@ def longest_silence(x):
     return best
 
 
+@pytest.fixture(name="small_disk")
+def mount_small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=0700",
+                       "tmpfs", str(folder)], capture_output=True,
+                      check=False).returncode != 0:
+        pytest.skip("may not mount a small disk here")
+    yield str(folder)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_disk(small_disk):
+    """Silence where it is unsure, and somebody is told; when there is room
+    again, all is as before."""
+    with Rig() as rig:
+        pole = rig.speaker(start=False)
+        pole.data = small_disk
+        pole.identity.save(os.path.join(small_disk, "identity"))
+        pole.start()
+        pole.wait_online()
+        before = rig.content(speechlike(2, seed=1))
+        content = rig.content(speechlike(10, seed=2))
+        a = rig.bulletin(before, rig.soon(5))
+        b = rig.bulletin(content, rig.soon(9), rig.soon(22))
+        rig.publish_programme(AREA, [a])
+        rig.push(before, AREA)
+        pole.wait_receipt("VERIFIED", a.id)
+        ballast = os.path.join(small_disk, "ballast")
+        with open(ballast, "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+            except OSError:
+                f.truncate(os.path.getsize(ballast) - 16384)
+        rig.publish_programme(AREA, [a, b])
+        end = rig.answer_wants(content, AREA)
+        pole.wait_receipt("FINISHED", a.id, limit_s=20)  # It was complete.
+        r = pole.wait_receipt("REFUSED", b.id, limit_s=20)
+        assert r.reason == "incomplete"
+        wait_until(lambda: "content.storage_failed" in pole.log(), "log")
+        assert pole.online()
+        os.unlink(ballast)
+        pole.wait_receipt("FINISHED", b.id, limit_s=80)
+        end()
+        assert list(rig.healths["pole_1"].faults) in (["storage"], [])
+
+
 # --- network ----------------------------------------------------------------------
 
 def test_plays_without_a_network():
