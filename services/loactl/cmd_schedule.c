@@ -138,7 +138,8 @@ static bool parse_recurrence(const struct ctl *c, Loa__V1__Recurrence *r)
     return false;
 }
 
-/* The approval that holds longest of those that cover every area. */
+/* The approval that holds longest of those that cover every area. It is of the
+ * manifest that was checked, whatever else the service put beside it. */
 static const ProtobufCBinaryData *choose_approval(const Loa__V1__Content *k,
                                                   char areas[][LOA_AREA_CAP],
                                                   int areas_n)
@@ -155,7 +156,9 @@ static const ProtobufCBinaryData *choose_approval(const Loa__V1__Content *k,
         if (loa_envelope_parse(
                 &arena,
                 (struct loa_bytes){k->approvals[i].data, k->approvals[i].len},
-                &e) != LOA_OK)
+                &e) != LOA_OK ||
+            e.header.body.len != k->manifest.len ||
+            memcmp(e.header.body.data, k->manifest.data, k->manifest.len) != 0)
             continue;
         for (int n = 0; n < areas_n; n++)
             covers = covers && loa_area_within(areas[n], e.header.area);

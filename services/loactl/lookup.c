@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loa/v1/content.pb-c.h"
 #include "loa/v1/registry.pb-c.h"
 #include "loa/v1/services.pb-c.h"
 #include "loactl/link.h"
@@ -68,6 +69,25 @@ bool link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
     return found;
 }
 
+static bool is_hash(ProtobufCBinaryData h, const uint8_t hash[LOA_HASH_BYTES])
+{
+    return h.len == LOA_HASH_BYTES && memcmp(h.data, hash, h.len) == 0;
+}
+
+/* Is it what was asked for? The manifest is what an approver signs: a service
+ * that is not our friend must not put another sound's in its place. */
+static bool is_of(const Loa__V1__Content *k, const uint8_t hash[LOA_HASH_BYTES])
+{
+    Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
+        NULL, k->manifest.len, k->manifest.data);
+    bool same = m != NULL && is_hash(k->content_hash, hash) &&
+                is_hash(m->content_hash, hash);
+
+    if (m != NULL)
+        loa__v1__content_manifest__free_unpacked(m, NULL);
+    return same;
+}
+
 static int find_hash(struct ctl *c,
                      const uint8_t hash[LOA_HASH_BYTES],
                      Loa__V1__ContentAnswer **found)
@@ -86,6 +106,12 @@ static int find_hash(struct ctl *c,
     if (rc == CTL_OK && (*found)->n_contents != 1)
         rc = ctl_fail(c, CTL_REFUSED, "không có nội dung này",
                       "there is no such content");
+    else if (rc == CTL_OK && !is_of((*found)->contents[0], hash))
+        rc = ctl_fail(c, CTL_FAILED,
+                      "máy chủ trả lời bằng một nội dung khác: đừng tin nó, "
+                      "hãy báo quản trị",
+                      "the server answered with another content: do not trust "
+                      "it, tell the administrator");
     return rc;
 }
 
