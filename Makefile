@@ -220,18 +220,17 @@ soak: ## kill everything at random, KILLS times from SEED; nothing lost or doubl
 
 # Packages may be missing when this make began, so the building is done by
 # another one, which looks for the libraries again.
-AUDIO ?=
-TEXT  ?=
-VAR   ?= var
-PORT  ?= 18830
-DEMO = deploy/local/demo.py --build $(B) --var '$(VAR)' --port '$(PORT)' \
-        $(if $(AUDIO),--audio '$(AUDIO)') $(if $(TEXT),--text '$(subst ','\'',$(TEXT))')
+# The four settings go on in the environment as they were typed.
+demo run: export LOA_DEMO_AUDIO := $(value AUDIO)
+demo run: export LOA_DEMO_TEXT := $(value TEXT)
+demo run: export LOA_DEMO_VAR := $(value VAR)
+demo run: export LOA_DEMO_PORT := $(value PORT)
 demo: deps ## the main job once on a stack of its own: AUDIO= TEXT= VAR= PORT=
 	@$(MAKE) --no-print-directory -j2 all
-	@/usr/bin/python3 $(DEMO)
+	@/usr/bin/python3 deploy/local/demo.py --build $(B)
 run: deps ## the same, and stay up until Ctrl-C
 	@$(MAKE) --no-print-directory -j2 all
-	@/usr/bin/python3 $(DEMO) --stay
+	@/usr/bin/python3 deploy/local/demo.py --build $(B) --stay
 
 test: deps deps-test ## every test; ends with "N passed, N failed"
 	@test/run

@@ -37,8 +37,11 @@ GAP_MS_MAX = 20
 LATE_MS_MAX = 200  # A busy machine may be this late; see make bench.
 
 
-def now_us():
-    return time.time_ns() // 1000
+class Demo(Stack):
+    def tell_end(self, process):
+        name, code = process.name, process.popen.returncode
+        say(f"• {name} đã dừng ({code}) và được khởi động lại",
+            f"• {name} ended ({code}) and is started again")
 
 
 def recording(stack):
@@ -86,9 +89,16 @@ class Bulletin:
     def schedule(self, stack, at_ms):
         since = self.since = time.monotonic()
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000))
-        answer = stack.loactl("lan", "schedule", "add", self.content["content"],
-                              self.area, "--at",
-                              f"{at}.{at_ms % 1000:03d}Z")
+        done = stack.loactl("lan", "schedule", "add", self.content["content"],
+                            self.area, "--at", f"{at}.{at_ms % 1000:03d}Z",
+                            check=False)
+        answer = json.loads(done.stdout) if done.stdout.strip() else {}
+        if done.returncode == 1 and answer.get("proposed_start_at_ms"):
+            # Something of an earlier run is on air then: take the free time.
+            self.schedule(stack, answer["proposed_start_at_ms"])
+            return
+        if done.returncode != 0:
+            raise Trouble(done.stderr.strip())
         entry = answer["entries"][0]
         self.id, self.start_ms = entry["bulletin"], entry["starts_at_ms"][0]
         self.step("scheduled", since)
@@ -247,7 +257,7 @@ def perform(stack, args, communes):
     say(f"• Lan lên lịch cho {area}", f"• Lan schedules them for {area}")
     start_ms = int((time.time() + LEAD_S) * 1000)
     audio.schedule(stack, start_ms)
-    text.schedule(stack, int(start_ms + audio.duration_ms + PAUSE_S * 1000))
+    text.schedule(stack, int(audio.over() * 1000 + PAUSE_S * 1000))
     wanted = {d for d, a in stack.speakers.items() if a == area}
     say("• Loa nhận nội dung, kiểm tra chữ ký và chờ đến giờ ...",
         "• The loudspeakers fetch, verify, and wait for the moment ...")
@@ -257,19 +267,36 @@ def perform(stack, args, communes):
     # The text's source is what the speech engine said: the archived sound.
     spoken = stack.path("text.opus")
     stack.loactl("lan", "content", "export", text.content["content"], spoken)
-    references = [wavcheck.read(source), wavcheck.read(spoken)]
+    references = [reference(stack, source, audio), wavcheck.read(spoken)]
     return judge(stack, report, references)
 
 
+def reference(stack, source, bulletin):
+    """The sound that was handed in, independent of what Loa made of it; what
+    only ffmpeg reads is compared with the archived sound instead."""
+    try:
+        return wavcheck.read(source)
+    except ValueError:
+        archived = stack.path("audio.opus")
+        stack.loactl("lan", "content", "export", bulletin.content["content"],
+                     archived)
+        return wavcheck.read(archived)
+
+
 def print_next(stack):
-    ctl = (f"{os.path.relpath(stack.bin('loactl'))} --port {stack.port} "
-           f"--identity {os.path.relpath(stack.key('lan'))}")
+    ctl = f"{os.path.relpath(stack.bin('loactl'))} --port {stack.port}"
     print()
     say("Đang chạy; Ctrl-C để dừng. Thử tiếp:",
         "Running; Ctrl-C stops it. Try next:")
-    for line in ("status", "watch", "schedule ls", "content ls",
-                 "content say 'Xin chào bà con'", "area find 'xa'"):
-        print(f"   {ctl} {line}")
+    area = stack.communes()[0]
+    for who, line in (
+            ("lan", "content say 'Kính mời bà con họp thôn lúc 7 giờ tối.'"),
+            ("minh", f"content approve ID --area {area}"),
+            ("lan", f"schedule add ID {area} --at +1m --dry-run"),
+            ("lan", f"schedule add ID {area} --at +1m"), ("lan", "watch"),
+            ("lan", "status"), ("lan", f"device stop {area}"),
+            ("admin", f"device enrol {area} --name 'Nhà văn hoá'")):
+        print(f"   {ctl} --identity {os.path.relpath(stack.key(who))} {line}")
     print(f"   curl http://127.0.0.1:{stack.service_port('scheduler')}/metrics")
     print(f"   psql \"{stack.conninfo('loa')}\"")
     names = ", ".join(p for p, _, _ in STAFF)
@@ -282,16 +309,21 @@ def print_next(stack):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     p.add_argument("--stay", action="store_true", help="stay up until Ctrl-C")
-    p.add_argument("--audio", help="another recording")
-    p.add_argument("--text", default=TEXT, help="another text")
-    p.add_argument("--var", default="var", help="where the data is (var)")
-    p.add_argument("--port", type=int, default=18830,
+    # make passes these on in the environment: no shell ever reads them.
+    env = os.environ.get
+    p.add_argument("--audio", default=env("LOA_DEMO_AUDIO"),
+                   help="another recording")
+    p.add_argument("--text", default=env("LOA_DEMO_TEXT") or TEXT,
+                   help="another text")
+    p.add_argument("--var", default=env("LOA_DEMO_VAR") or "var",
+                   help="where the data is (var)")
+    p.add_argument("--port", type=int, default=env("LOA_DEMO_PORT") or 18830,
                    help="the first of five ports (18830)")
     p.add_argument("--build", default="build/plain", help="the programs")
     args = p.parse_args()
     if not 1024 <= args.port <= 65500:
         p.error(f"--port {args.port}: want a number from 1024 to 65500")
-    if args.audio and not os.path.exists(args.audio):
+    if args.audio and not os.path.isfile(args.audio):
         p.error(f"--audio {args.audio}: there is no such file")
     if not args.text.strip():
         p.error("--text: the text is empty")
@@ -304,7 +336,7 @@ def main():
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, lambda *_: stop.set() or _interrupt())
     try:
-        with Stack(args.var, args.port, args.build) as stack:
+        with Demo(args.var, args.port, args.build) as stack:
             began = time.monotonic()
             trouble = perform(stack, args, prepare(stack))
             print()
@@ -326,6 +358,10 @@ def main():
         return 0 if args.stay else 1
     except Trouble as e:
         print(f"loa: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        print(f"loa: {e.filename}: {e.strerror}; give another place with "
+              "VAR=DIR", file=sys.stderr)
         return 1
 
 

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 SAMPLE = os.path.join(TOP, "deploy", "sample-areas.csv")
 FREE_BYTES_MIN = 500 << 20
 SOCKET_PATH_MAX = 90  # sun_path has 108 bytes, the socket's name takes some.
+MARK = ".loa-stack"  # In a folder that a stack has made its own.
 BACKOFF_S = (0.2, 0.5, 1, 2, 5)
 
 #            program, service, principal, powers
@@ -93,11 +95,12 @@ class Process:
         self.started = time.monotonic()
         self.starts += 1
 
-    def tend(self):
+    def tend(self, tell):
         if not self.wanted or self.popen.poll() is None:
             return
         now = time.monotonic()
         if self.next_start == 0.0:
+            tell(self)
             if now - self.started > 10:
                 self.starts = 0
             pause = BACKOFF_S[min(self.starts, len(BACKOFF_S) - 1)]
@@ -174,13 +177,24 @@ class Stack:
             raise Trouble(done.stderr.strip())
         return done.stdout.strip()
 
-    def conninfo(self, role):
-        return f"host={self.socket_dir} dbname=loa user={role}"
+    def conninfo(self, role, database="loa"):
+        return f"host={self.socket_dir} dbname={database} user={role}"
 
     # --- before anything runs ---------------------------------------------
 
-    def take_lock(self):
+    def take_folder(self):
+        """Only a new or empty folder, or one that was ours before: everything
+        below it gets owners and modes of our choice."""
         os.makedirs(self.var, exist_ok=True)
+        mark = self.path(MARK)
+        if not os.path.exists(mark):
+            if os.listdir(self.var):
+                raise Trouble(f"{self.var} holds other things: give a new or "
+                              "an empty folder with VAR=DIR")
+            with open(mark, "w") as f:
+                f.write("A stack of Loa keeps its data here.\n")
+
+    def take_lock(self):
         lock = open(self.path("lock"), "w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,7 +250,8 @@ class Stack:
 
     def start_pg(self):
         data = self.path("pg")
-        if len(self.socket_dir) > SOCKET_PATH_MAX:
+        if len(self.socket_dir) > SOCKET_PATH_MAX or \
+                not re.fullmatch(r"[A-Za-z0-9_./-]+", self.socket_dir):
             self.socket_made = self.socket_dir = tempfile.mkdtemp(prefix="loa")
         self.own(data)
         self.own(self.socket_dir)
@@ -267,8 +282,8 @@ class Stack:
             30, "PostgreSQL")
         have = subprocess.run(
             ["psql", "-qXAt", "-c", "SELECT 1 FROM pg_database WHERE "
-             "datname = 'loa'", f"host={self.socket_dir} dbname=postgres "
-             "user=loa"], capture_output=True, text=True)
+             "datname = 'loa'", self.conninfo("loa", "postgres")],
+            capture_output=True, text=True)
         if have.stdout.strip() != "1":
             subprocess.run([pg_bin("createdb"), "-h", self.socket_dir, "-U",
                             "loa", "loa"], check=True)
@@ -397,12 +412,15 @@ class Stack:
 
     def add_speaker(self, device, area, *more):
         folder = self.path("speakers", device)
+        wav = self.path("wav", device + ".wav")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         os.makedirs(self.path("wav"), exist_ok=True)
+        if os.path.exists(wav):
+            os.rename(wav, self.path("wav", device + ".before.wav"))
         argv = [self.bin("loa-speaker"), "--mqtt-port", str(self.port),
                 "--data-dir", folder, "--device", device, "--serial",
                 "SN-" + device, "--root", self.root_key(), "--output",
-                "wav:" + self.path("wav", device + ".wav"), *more]
+                "wav:" + wav, *more]
         if not os.path.exists(os.path.join(folder, "enrolled")):
             code = self.loactl("admin", "device", "enrol", area, "--id", device,
                                "--serial", "SN-" + device)["code"]
@@ -427,7 +445,10 @@ class Stack:
         while not self.stopping.wait(0.1):
             for p in list(self.processes.values()):
                 if not self.stopping.is_set():
-                    p.tend()
+                    p.tend(self.tell_end)
+
+    def tell_end(self, process):
+        """Called when a program ended by itself, before it starts again."""
 
     def wait(self, condition, limit_s, what):
         """Until condition() holds; limit_s is only a limit."""
@@ -443,6 +464,7 @@ class Stack:
 
     def start(self):
         """Everything but loudspeakers."""
+        self.take_folder()
         self.take_lock()
         self.check_machine()
         self.make_keys()

@@ -111,8 +111,10 @@ def check(speaker, ref):
     c = correlate(speaker, core)
     at = int(np.argmax(c))
     found = speaker[at:at + len(core)]
+    # A second copy lies beside the first; a tone is like itself shifted, so
+    # what overlaps the first tells nothing.
     rest = c.copy()
-    rest[max(at - len(core) // 2, 0):at + len(core) // 2] = 0
+    rest[max(at - len(core), 0):at + len(core)] = 0
     return {"correlation": round(float(c[at]), 4),
             "at_s": round((at - lead) / RATE, 6),
             "gap_ms": longest_gap_ms(found, core),
