@@ -15,7 +15,7 @@ PKGS_PROTO  := libsodium libprotobuf-c
 PKGS_IO     := libuv libpq libmosquitto libmicrohttpd
 PKGS_ENCODE := sndfile soxr libebur128 opus ogg espeak-ng libutf8proc
 PKGS_DEVICE := opus alsa
-PKGS_CTL    := jansson
+PKGS_CTL    := jansson ogg
 PKGS_NAMES  := libutf8proc
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \

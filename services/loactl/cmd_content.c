@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loactl/archive.h"
 #include "loactl/link.h"
 #include "proto/io/clock.h"
 
@@ -464,6 +465,24 @@ static int export_piece(struct ctl *c,
     return rc;
 }
 
+/* The file is what the approver hears, so it must be what will sound. */
+static int check_export(struct ctl *c, const Loa__V1__Content *k, FILE *f)
+{
+    Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
+        NULL, k->manifest.len, k->manifest.data);
+    bool good = m != NULL && fflush(f) == 0 && fseeko(f, 0, SEEK_SET) == 0 &&
+                archive_is(f, m);
+
+    if (m != NULL)
+        loa__v1__content_manifest__free_unpacked(m, NULL);
+    return good ? CTL_OK
+                : ctl_fail(c, CTL_FAILED,
+                           "tệp nhận được không phải âm thanh của nội dung "
+                           "này: đừng phê duyệt, hãy báo quản trị",
+                           "the file is not the sound of this content: do not "
+                           "approve it, tell the administrator");
+}
+
 static int run_export(struct ctl *c)
 {
     Loa__V1__ContentAnswer *found = NULL;
@@ -472,10 +491,12 @@ static int run_export(struct ctl *c)
     FILE *out = NULL;
     int rc = link_content(c, c->positionals[0], &found);
 
-    if (rc == CTL_OK && (out = fopen(path, "wb")) == NULL)
+    if (rc == CTL_OK && (out = fopen(path, "w+b")) == NULL)
         rc = ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
     while (rc == CTL_OK && at < size)
         rc = export_piece(c, found->contents[0]->content_hash, out, &at, &size);
+    if (rc == CTL_OK)
+        rc = check_export(c, found->contents[0], out);
     if (out != NULL && fclose(out) != 0 && rc == CTL_OK)
         rc = ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
     if (out != NULL && rc != CTL_OK)
