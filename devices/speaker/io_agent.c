@@ -1,5 +1,6 @@
 #include "speaker/io_agent.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #define RETRY_MS_MIN 500
 #define RETRY_MS_MAX 30000
 #define KEEPALIVE_S 20
+#define LOGIN_OFF_US_MAX 60000000 /* Half of what the broker takes. */
 #define FAREWELL_MS 2000 /* For the broker's answer to our last word. */
 
 static void feed(struct agent *a, struct speaker_event *ev);
@@ -41,6 +43,21 @@ static void arm(struct agent *a)
                    left_us > 0 ? (uint64_t)(left_us + 999) / 1000 : 0, 0);
 }
 
+/* The broker lets in a device that does not know the time, but to listen and to
+ * ask for it only: who has learned the time since logs in with that. */
+static void log_in_again(struct agent *a)
+{
+    int64_t off_us = a->core.time.offset_us - a->login_offset_us;
+
+    if (!a->mqtt.connected || !a->core.time.trusted ||
+        (off_us <= LOGIN_OFF_US_MAX && off_us >= -LOGIN_OFF_US_MAX))
+        return;
+    log_info("mqtt.login_again", "off_s=%" PRId64 " text=the time is known now",
+             off_us / 1000000);
+    a->login_offset_us = a->core.time.offset_us; /* Said once. */
+    mqtt_reconnect(&a->mqtt);
+}
+
 static void feed(struct agent *a, struct speaker_event *ev)
 {
     /* The disk and the output are closed; only our last word is still out. */
@@ -50,6 +67,7 @@ static void feed(struct agent *a, struct speaker_event *ev)
     speaker_step(&a->core, ev);
     agent_drain(a);
     sound_update(&a->sound);
+    log_in_again(a);
     arm(a);
 }
 
@@ -64,6 +82,7 @@ static int on_password(void *data, char *buf, size_t cap)
 {
     struct agent *a = data;
     struct speaker_now at = now();
+    int64_t at_ms = speaker_login_ms(&a->core, &at);
     uint8_t id[LOA_ID_BYTES];
     struct loa_bytes will;
 
@@ -75,8 +94,9 @@ static int on_password(void *data, char *buf, size_t cap)
                                 .qos = 1,
                                 .retain = true};
     randombytes_buf(id, sizeof id);
+    a->login_offset_us = at_ms * 1000 - at.now_us;
     return loa_identity_password(a->identity, a->conf->broker_name, a->core.id,
-                                 id, speaker_login_ms(&a->core, &at), buf, cap);
+                                 id, at_ms, buf, cap);
 }
 
 static void on_connected(void *data)

@@ -30,6 +30,7 @@ struct agent {
     uv_timer_t tick;
     uv_timer_t leave; /* Gives the farewell time to go out. */
     bool leaving;
+    int64_t login_offset_us; /* Wall less monotonic time, at the last login. */
     uint64_t health_us, cpu_us; /* At the last health report. */
 };
 
