@@ -207,7 +207,9 @@ BENCH ?=
 bench-broker: $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/loa-auth.so ## broker CPU per delivery, with and without the plugin
 	@/usr/bin/python3 test/bench/broker.py --build $(B) $(BENCH)
 ONLY ?=
-bench: all $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/test/bench/trust_ops ## figures, in a table: ONLY=start,speaker,requests,...
+BENCH_BINS := mqtt_load noop_plugin.so trust_ops
+bench: deps deps-test ## figures, in a table: ONLY=start,speaker,requests,...
+	@$(MAKE) --no-print-directory -j2 all $(BENCH_BINS:%=$(B)/test/bench/%)
 	@LOA_BUILD=$(B) /usr/bin/python3 test/bench/run.py $(subst $(comma), ,$(ONLY))
 .PHONY: bench bench-broker
 

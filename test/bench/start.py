@@ -156,8 +156,7 @@ def run(runs):
         witness.stop()
         late = measure(stack, bulletins, witness, devices)
     for k, rows in late.items():
-        table.add(f"{k}: |first sample - signed start|, worst of "
-                  f"{SPEAKERS_N}", "ms",
+        table.add(f"{k}: off the signed start, worst of {SPEAKERS_N}", "ms",
                   [max(map(abs, r)) / 1000 for r in rows], "want < 20")
     for k, rows in late.items():
         table.add(f"{k}: between {SPEAKERS_N} speakers", "ms",
