@@ -962,6 +962,196 @@ static void test_health(void)
     CHECK_INT("a newer programme is asked for", w.asked_n, 4);
 }
 
+/* --- the output
+ * ------------------------------------------------------------------- */
+
+static void test_sound_fails(void)
+{
+    struct town_bulletin b = {
+        1, 0, &speech, {T0 + 10 * SECOND, T0 + 30 * SECOND}, NULL, false};
+    struct speaker_event ev = {.type = SPEAKER_SOUND, .status = LOA_ESYS};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 11 * SECOND);
+    world_feed(&w, &ev);
+    CHECK_INT("cut", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "sound"), 1);
+    CHECK_INT("health", w.health.sound_fault, 1);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("refused", world_receipts(&w, 1, RECEIPT_REFUSED, "sound"), 1);
+    ev.status = LOA_OK;
+    world_feed(&w, &ev);
+    CHECK_INT("health", w.health.sound_fault, 0);
+}
+
+/* With a buffer of half a second the first sample is handed over earlier, and
+ * heard on time. */
+static void test_buffered_output(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    w.lead_us = 500000;
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("heard on time",
+              llabs(w.plays[0].first_at_us - (T0 + 10 * SECOND) * 1000) <= 30,
+              1);
+}
+
+/* This process was stopped between preparing and the start. */
+static void test_late_in_the_last_moment(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 9500);
+    CHECK_INT("prepared", speaker_sounding(&w.s), 1);
+    w.now_us += 5000000;
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("silent", w.plays_n, 0);
+    CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "late"), 1);
+}
+
+static void test_time_lost_in_the_last_moment(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 9500);
+    w.s.time.floor_ms = T0 + HOUR;
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("silent", w.plays_n, 0);
+    CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "no-time"), 1);
+}
+
+static void test_expires_while_playing(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+    struct twist t = {.valid_ms = 11 * SECOND};
+
+    ready(&b, 1, &t);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("cut", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "expired"), 1);
+    CHECK_INT("after its last second",
+              w.plays[0].samples_n >= 48000 && w.plays[0].samples_n <= 48960,
+              1);
+}
+
+static void test_shorter_than_a_period(void)
+{
+    static struct town_content click;
+    struct town_bulletin b = {1, 0, &click, {T0 + 10 * SECOND}, NULL, false};
+
+    town_content(&click, 9, 1);
+    click.m.duration_ms = 5;
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("samples", w.plays[0].samples_n, 240);
+    CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
+}
+
+static void test_stopped_while_prepared(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 9500);
+    command(-1, 1, NULL, NULL);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("silent", w.plays_n, 0);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_REFUSED, "stopped"), 1);
+}
+
+/* A stronger one that comes at the last moment for the same time. */
+static void test_makes_way(void)
+{
+    struct town_bulletin b[] = {
+        {1, BULLETIN_NORMAL, &speech, {T0 + 10 * SECOND}, NULL, false},
+        {2, BULLETIN_PRIORITY, &speech, {T0 + 10 * SECOND}, NULL, false},
+    };
+
+    ready(b, 1, NULL);
+    world_run(&w, T0 + 9500);
+    publish((uint64_t)T0 + 1, b, 2);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("the stronger", world_plays(&w, 2), 1);
+    CHECK_INT("on time", w.plays[0].first_at_us, (T0 + 10 * SECOND) * 1000);
+    CHECK_INT("the other", world_receipts(&w, 1, RECEIPT_REFUSED, "preempted"),
+              1);
+}
+
+/* --- sending
+ * ------------------------------------------------------------------------ */
+
+static void test_unsent_batch(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    w.send_fails = true;
+    publish((uint64_t)T0, &b, 1);
+    world_run(&w, T0 + 5 * SECOND);
+    CHECK_INT("none", w.batches_n, 0);
+    w.send_fails = false;
+    world_run(&w, T0 + 8 * SECOND);
+    CHECK_INT("soon after", w.batches_n, 1);
+}
+
+/* Many commands: what is acknowledged is trimmed, and numbers go on. */
+static void test_long_log(void)
+{
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    for (int i = 0; i < 3000; i++) {
+        world_run(&w, world_at_ms(&w) + 20);
+        command(i % 100, 0, NULL, NULL);
+    }
+    world_run(&w, world_at_ms(&w) + MINUTE);
+    CHECK_INT("all told", w.all_n, 3000);
+    CHECK_INT("all acked", w.s.receipts.acked, 3000);
+    CHECK_INT("trimmed", w.rows_n < 1100, 1);
+    CHECK_INT("numbers", w.s.receipts.next, 3001);
+}
+
+static void test_login_time(void)
+{
+    struct speaker_now at;
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    at = world_now(&w);
+    CHECK_INT("the clock's", speaker_login_ms(&w.s, &at), T0);
+    w.s.time.trusted = false;
+    w.s.time.floor_ms = T0 + HOUR;
+    CHECK_INT("not before what was signed", speaker_login_ms(&w.s, &at),
+              T0 + HOUR);
+    world_connect(&w);
+    CHECK_INT("a will", speaker_will(&w.s).len > 0, 1);
+}
+
+/* Damage that the disk did not notice: a file is not what it should be. */
+static void test_files_of_nonsense(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    town_trust(&town, 3, NULL, T0, &l);
+    world_give(&w, "trust", "vn/08", false, &l, true);
+    world_kill(&w);
+    w.slots[0].data[0] ^= 0xff;
+    w.slots[2].data[0] ^= 0xff;
+    w.trust.data[w.trust.len / 2] ^= 0xff;
+    world_programme(&w, OWN)->data[3] ^= 0xff;
+    world_boot(&w, NULL);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("silent", w.plays_n, 0);
+    CHECK_INT("volume is the setting's", speaker_volume(&w.s), 100);
+    world_connect(&w);
+    CHECK_INT("works on", w.presence, LOA__V1__PRESENCE__PRESENCE_ONLINE);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -1009,5 +1199,17 @@ int main(void)
     test_receipts_until_acked();
     test_sessions_rise();
     test_health();
+    test_sound_fails();
+    test_buffered_output();
+    test_late_in_the_last_moment();
+    test_time_lost_in_the_last_moment();
+    test_expires_while_playing();
+    test_shorter_than_a_period();
+    test_stopped_while_prepared();
+    test_makes_way();
+    test_unsent_batch();
+    test_long_log();
+    test_login_time();
+    test_files_of_nonsense();
     return CHECK_DONE();
 }

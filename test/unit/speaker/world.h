@@ -67,6 +67,8 @@ struct world {
     const struct world_content *voices[PLAYER_VOICES];
     int64_t period_us;    /* When the next period is due; 0: idle. */
     uint64_t concealed_n; /* Samples of each period, reported as such. */
+    int64_t lead_us;      /* What the output buffers. */
+    bool send_fails;
     struct world_play plays[WORLD_PLAYS_MAX];
     size_t plays_n;
 
@@ -264,6 +266,8 @@ static int world_send(struct world *w, const struct speaker_op *op)
     int rv = loa_topic_parse(op->topic, &t);
 
     assert(rv == LOA_OK && w->connected);
+    if (w->send_fails)
+        return LOA_EBUSY;
     if (strcmp(t.kind, "receipt") == 0) {
         world_sent_batch(w, op->body);
     } else if (strcmp(t.kind, "want") == 0) {
@@ -390,7 +394,8 @@ static void world_period(struct world *w)
     struct world_play *p;
     bool begins;
 
-    ev.period = (struct player_period){w->now_us, w->period_us, 960};
+    ev.period =
+        (struct player_period){w->now_us, w->period_us + w->lead_us, 960};
     speaker_step(&w->s, &ev);
     plan = speaker_plan(&w->s);
     begins = plan->begins;
