@@ -234,6 +234,19 @@ run: deps ## the same, and stay up until Ctrl-C
 	@$(MAKE) --no-print-directory -j2 all
 	@/usr/bin/python3 deploy/local/demo.py --build $(B) --stay
 
+# The attacker: test/attack/. The C programs drive the speaker's core itself.
+N    ?= 10000000
+SEED ?= 1
+ATTACKS := $(patsubst %.c,$(B)/%,$(wildcard test/attack/*.c))
+$(B)/test/attack/%: $(B)/test/attack/%.o $(call obj,$(call pure_src,devices/speaker)) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_PROTO)) -lm -o $@
+attacks: $(ATTACKS)
+attack: all attacks ## every named attack and 100,000 mutated messages
+	@LOA_BUILD=$(B) /usr/bin/python3 -m pytest -q -p no:cacheprovider test/attack
+soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=
+	@$(B)/test/attack/mutate $(N) $(SEED)
+.PHONY: attack attacks soak-attack
+
 test: deps deps-test ## every test; ends with "N passed, N failed"
 	@test/run
 
