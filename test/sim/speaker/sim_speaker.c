@@ -51,8 +51,7 @@ static bool likely(unsigned percent)
         }                                                           \
     } while (0)
 
-/* --- the truth about what was planned
- * ------------------------------------------- */
+/* --- the truth about what was planned ------------------------------------- */
 
 enum approval_kind { GOOD, BY_SECOND, ELSEWHERE, SHORT, NONE };
 
@@ -166,8 +165,7 @@ static void revoke(void)
                world_at_ms(&w), &trust);
 }
 
-/* --- what must always hold
- * -------------------------------------------------------- */
+/* --- what must always hold ------------------------------------------------ */
 
 /* The plan that holds it. */
 static const struct plan *planned(const struct world_play *p)
@@ -236,8 +234,7 @@ static int ends_of(uint8_t id, int64_t start_at_ms)
     return n;
 }
 
-/* --- the storm
- * ---------------------------------------------------------------------- */
+/* --- the storm ------------------------------------------------------------ */
 
 static void boot(void)
 {
@@ -338,8 +335,7 @@ static void storm(void)
     }
 }
 
-/* --- the calm
- * ----------------------------------------------------------------------- */
+/* --- the calm ------------------------------------------------------------- */
 
 static void calm(void)
 {

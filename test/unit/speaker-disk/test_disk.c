@@ -19,8 +19,7 @@ static char folder[] = "/dev/shm/loa-test-disk-XXXXXX";
 static struct disk disk;
 static const uint8_t id_a[LOA_ID_BYTES] = {0xa}, id_b[LOA_ID_BYTES] = {0xb};
 
-/* --- a file's bytes
- * ------------------------------------------------------------- */
+/* --- a file's bytes ------------------------------------------------------- */
 
 static uint8_t image[65536];
 
@@ -45,8 +44,7 @@ static void put_back(const char *name, size_t len, size_t flip_at, int bits)
     close(fd);
 }
 
-/* --- slots
- * ------------------------------------------------------------------------ */
+/* --- slots ---------------------------------------------------------------- */
 
 static uint64_t read_counter(void)
 {
@@ -109,8 +107,7 @@ static void test_whole_files(void)
     CHECK_INT("same", memcmp(body.data, text, sizeof text), 0);
 }
 
-/* --- receipts
- * --------------------------------------------------------------------- */
+/* --- receipts ------------------------------------------------------------- */
 
 static uint64_t recalled_n, recalled_last;
 
@@ -238,8 +235,7 @@ static void test_receipts_trimmed(void)
     receipt_log_close(&l);
 }
 
-/* --- contents
- * ---------------------------------------------------------------------- */
+/* --- contents ------------------------------------------------------------- */
 
 #define PACKETS 6
 

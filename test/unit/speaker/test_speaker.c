@@ -39,8 +39,7 @@ static void test_plays_once_on_time(void)
     CHECK_INT("acked", w.s.receipts.acked, 4);
 }
 
-/* --- one row, one way to be refused
- * -------------------------------------------- */
+/* --- one row, one way to be refused --------------------------------------- */
 
 struct refusal {
     const char *name;
@@ -181,8 +180,7 @@ static void test_time_poisoned_by_a_head(void)
     CHECK_INT("plays", world_plays(&w, 1), 1);
 }
 
-/* --- programmes that are not believed
- * --------------------------------------------- */
+/* --- programmes that are not believed ------------------------------------- */
 
 struct disbelief {
     const char *name;
@@ -242,8 +240,7 @@ static void test_older_version_refused(void)
     CHECK_INT("the same again is welcome", w.s.programmes.held_n, 1);
 }
 
-/* --- changes
- * ------------------------------------------------------------------------ */
+/* --- changes -------------------------------------------------------------- */
 
 static void publish(uint64_t version, struct town_bulletin *b, size_t n)
 {
@@ -377,8 +374,7 @@ static void test_lost_revocations(void)
     CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "revocations"), 1);
 }
 
-/* --- classes
- * ------------------------------------------------------------------------ */
+/* --- classes -------------------------------------------------------------- */
 
 static void test_priority_interrupts(void)
 {
@@ -464,8 +460,7 @@ static void test_same_start(void)
     CHECK_INT("then the other", w.plays[1].id, 1);
 }
 
-/* --- late, incomplete
- * ------------------------------------------------------------------ */
+/* --- late, incomplete ----------------------------------------------------- */
 
 static void test_late(void)
 {
@@ -540,8 +535,7 @@ static void test_wrong_packets(void)
     CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "incomplete"), 1);
 }
 
-/* --- restarts
- * -------------------------------------------------------------------------- */
+/* --- restarts ------------------------------------------------------------- */
 
 static void test_killed_while_playing(void)
 {
@@ -618,9 +612,7 @@ static void test_without_network(void)
     CHECK_INT("all told", w.s.receipts.acked, w.s.receipts.stored);
 }
 
-/* --- commands
- * ---------------------------------------------------------------------------
- */
+/* --- commands ------------------------------------------------------------- */
 
 static void command(int percent,
                     uint8_t bulletin,
@@ -715,8 +707,7 @@ static void test_replayed_command(void)
     CHECK_INT("why", strcmp(w.rows[w.rows_n - 1].reason, "storage"), 0);
 }
 
-/* --- the disk refuses
- * ---------------------------------------------------------------------- */
+/* --- the disk refuses ----------------------------------------------------- */
 
 static void test_disk_refuses(void)
 {
@@ -755,9 +746,7 @@ static void test_content_disk_full(void)
     CHECK_INT("health says so", w.health.storage_fault, 1);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------
- */
+/* --- time ----------------------------------------------------------------- */
 
 static void test_clock_jumps(void)
 {
@@ -852,9 +841,7 @@ static void test_place_offset(void)
     }
 }
 
-/* --- several areas
- * ----------------------------------------------------------------------------
- */
+/* --- several areas -------------------------------------------------------- */
 
 static void test_ancestors(void)
 {
@@ -882,9 +869,7 @@ static void test_twice_planned(void)
     CHECK_INT("once", w.plays_n, 1);
 }
 
-/* --- receipts
- * ------------------------------------------------------------------------------------
- */
+/* --- receipts ------------------------------------------------------------- */
 
 static void test_receipts_until_acked(void)
 {
@@ -915,8 +900,7 @@ static void test_receipts_until_acked(void)
     CHECK_INT("all acked", w.s.receipts.acked, w.s.receipts.stored);
 }
 
-/* --- sessions, state, health
- * ---------------------------------------------------------------------- */
+/* --- sessions, state, health ---------------------------------------------- */
 
 static void test_sessions_rise(void)
 {
@@ -962,8 +946,73 @@ static void test_health(void)
     CHECK_INT("a newer programme is asked for", w.asked_n, 4);
 }
 
-/* --- the output
- * ------------------------------------------------------------------- */
+/* --- nonsense ------------------------------------------------------------- */
+
+/* No envelope at all, and a good envelope around nonsense. */
+static void test_malformed(void)
+{
+    static const struct {
+        const char *kind;
+        enum loa_type type;
+        const struct person *by;
+        bool to_me;
+    } rows[] = {
+        {"programme", LOA_TYPE_PROGRAMME, &town.scheduler, false},
+        {"head", LOA_TYPE_HEAD, &town.scheduler, false},
+        {"command", LOA_TYPE_COMMAND, &town.commander, false},
+        {"trust", LOA_TYPE_TRUST, &town.registry, false},
+        {"ack", LOA_TYPE_ACK, &town.collector, true},
+        {"content", LOA_TYPE_PROGRAMME, &town.scheduler, false},
+    };
+    static const uint8_t nonsense[] = {0x0a, 0xff, 0x01, 0x02};
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct twist t = {.valid_ms = MINUTE, .counter = 1};
+
+        memcpy(l.data, nonsense, sizeof nonsense);
+        l.len = sizeof nonsense;
+        world_give(&w, rows[i].kind, NULL, rows[i].to_me, &l, false);
+        CHECK_INT(rows[i].kind, w.s.refused_n, 2 * i + 1);
+        t.area = rows[i].type == LOA_TYPE_TRUST ? "vn/08" : OWN;
+        seal(&town, rows[i].type, rows[i].by,
+             (struct loa_bytes){nonsense, sizeof nonsense}, &t, T0, &l);
+        world_give(&w, rows[i].kind, t.area, rows[i].to_me, &l, false);
+        CHECK_INT(rows[i].kind, w.s.refused_n, 2 * i + 2);
+    }
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("nothing came of it", w.all_n + w.plays_n, 0);
+}
+
+/* What is for others, or for nobody, is not even looked at. */
+static void test_other_topics(void)
+{
+    static const char *const topics[] = {
+        "loa/1/down/programme/vn/09",
+        "loa/1/down/command/vn/08/070/02215/@pole_2",
+        "loa/1/up/state/vn/08/070/02215/@pole_1",
+        "loa/1/down/ack/vn/08/070/02215",
+        "loa/1/down/programme/vn/08/070/02215/@pole_1",
+        "loa/1/down/alert/vn",
+        "nonsense",
+    };
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        struct speaker_event ev = {.type = SPEAKER_MESSAGE,
+                                   .topic = topics[i],
+                                   .body = {(const uint8_t *)"x", 1}};
+
+        world_feed(&w, &ev);
+        CHECK_INT(topics[i], w.s.refused_n, 0);
+    }
+}
+
+/* --- the output ----------------------------------------------------------- */
 
 static void test_sound_fails(void)
 {
@@ -1079,8 +1128,7 @@ static void test_makes_way(void)
               1);
 }
 
-/* --- sending
- * ------------------------------------------------------------------------ */
+/* --- sending -------------------------------------------------------------- */
 
 static void test_unsent_batch(void)
 {
@@ -1199,6 +1247,8 @@ int main(void)
     test_receipts_until_acked();
     test_sessions_rise();
     test_health();
+    test_malformed();
+    test_other_topics();
     test_sound_fails();
     test_buffered_output();
     test_late_in_the_last_moment();

@@ -18,8 +18,7 @@ static struct loa_arena *arena(void)
 
 static const uint8_t zero[64];
 
-/* --- manifests
- * -------------------------------------------------------------------- */
+/* --- manifests ------------------------------------------------------------ */
 
 static void test_manifests(void)
 {
@@ -65,8 +64,7 @@ static void test_manifests(void)
     }
 }
 
-/* --- programmes
- * ------------------------------------------------------------------- */
+/* --- programmes ----------------------------------------------------------- */
 
 struct shape {
     const char *name;
@@ -155,8 +153,7 @@ static void test_programmes(void)
     }
 }
 
-/* --- commands, heads, acks
- * ---------------------------------------------------------- */
+/* --- commands, heads, acks ------------------------------------------------ */
 
 static void test_commands(void)
 {

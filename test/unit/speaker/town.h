@@ -131,8 +131,7 @@ UNUSED static void town_init(struct town *t)
     }
 }
 
-/* --- envelopes -------------------------------------------------------------
- */
+/* --- envelopes ------------------------------------------------------------ */
 
 /* What differs from an ordinary envelope; 0 and NULL: nothing. */
 struct twist {
@@ -174,8 +173,7 @@ static void seal(struct town *t,
     assert(rv == LOA_OK);
 }
 
-/* --- contents ---------------------------------------------------------------
- */
+/* --- contents ------------------------------------------------------------- */
 
 #define TOWN_FRAMES_MAX 1000
 
@@ -256,8 +254,7 @@ UNUSED static void town_approval(struct town *t,
          &inside, at_ms, out);
 }
 
-/* --- programmes -------------------------------------------------------------
- */
+/* --- programmes ----------------------------------------------------------- */
 
 struct town_bulletin {
     uint8_t id;                /* All 16 bytes of it. */
@@ -328,8 +325,7 @@ UNUSED static void town_programme(struct town *t,
          at_ms, out);
 }
 
-/* --- the rest ---------------------------------------------------------------
- */
+/* --- the rest ------------------------------------------------------------- */
 
 UNUSED static void town_head(struct town *t,
                              const char *area,

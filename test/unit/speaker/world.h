@@ -91,8 +91,7 @@ static int64_t world_at_ms(const struct world *w)
     return (w->now_us + w->offset_us) / 1000;
 }
 
-/* --- disk --------------------------------------------------------------------
- */
+/* --- disk ----------------------------------------------------------------- */
 
 static struct world_content *world_content(struct world *w,
                                            const uint8_t *hash,
@@ -216,8 +215,7 @@ static void world_job(struct world *w)
     world_feed(w, &ev);
 }
 
-/* --- the wire
- * ----------------------------------------------------------------- */
+/* --- the wire ------------------------------------------------------------- */
 
 static void world_give(struct world *w,
                        const char *kind,
@@ -289,8 +287,7 @@ static int world_send(struct world *w, const struct speaker_op *op)
     return LOA_OK;
 }
 
-/* --- operations
- * ---------------------------------------------------------------- */
+/* --- operations ----------------------------------------------------------- */
 
 static int world_perform(struct world *w, const struct speaker_op *op)
 {
@@ -384,8 +381,7 @@ static void world_event(struct world *w, enum speaker_event_type type)
     world_feed(w, &ev);
 }
 
-/* --- the output
- * ------------------------------------------------------------------ */
+/* --- the output ----------------------------------------------------------- */
 
 static void world_period(struct world *w)
 {
@@ -433,8 +429,7 @@ static void world_period(struct world *w)
         w->period_us = 0;
 }
 
-/* --- life
- * -------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 UNUSED static void world_init(struct world *w, struct town *t)
 {
@@ -556,8 +551,7 @@ UNUSED static void world_run(struct world *w, int64_t at_ms)
     }
 }
 
-/* --- asking
- * ------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------- */
 
 /* How many receipts there are for that; reason NULL: any. */
 UNUSED static int world_receipts(const struct world *w,
