@@ -64,7 +64,7 @@ class Points:
             self.left = [(n, a) for n in self.names for a in set_of(ACTIONS)]
             self.rng.shuffle(self.left)
         name, action = self.left.pop()
-        return f"{name}:{self.rng.randint(1, 4)}:{action}"
+        return f"{name}:{self.rng.choice((1, 1, 1, 2, 2, 3, 5))}:{action}"
 
 
 def set_of(actions):

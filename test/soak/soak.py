@@ -13,6 +13,7 @@ import sys
 import time
 
 import plan
+import prove
 from rig import TOP, Killer, Rig, choose_speakers, now_us
 import check
 import work
@@ -141,6 +142,14 @@ def report(args, rig, office, checked, killer, took_s, unsettled):
             print(f"  {kind.upper()}: {text}")
     print(f"seed {args.seed}, {len(kills)} kills: " + ", ".join(
         f"{k} {len(v)}" for k, v in checked.faults.items()))
+    if not any(checked.faults.values()):
+        planted = prove.planted(checked)
+        print(f"of {len(planted)} planted faults the checker found "
+              f"{sum(found for _, found in planted)}")
+        for name, seen in planted:
+            if not seen:
+                checked.fault("lost", f"the checker is blind to {name}")
+                print(f"  BLIND: {name}")
     return any(checked.faults.values()) or len(kills) + killer.missed < \
         args.kills
 

@@ -63,7 +63,8 @@ class Office:
         """loactl, counted; OK, REFUSED, or anything else: not known."""
         answer, code, text = self.rig.ctl(who, *args, **kw)
         with self.lock:
-            key = " ".join(args[:2]), code
+            key = (args[0] if args[0] in ("report", "status") else
+                   " ".join(args[:2])), code
             self.asked[key] = self.asked.get(key, 0) + 1
         self.rig.history.add("asked", who=who, args=list(map(str, args)),
                              code=code, text=text if code else "")
