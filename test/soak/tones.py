@@ -12,9 +12,9 @@ import numpy as np
 RATE = 48000
 FRAME = RATE // 50          # 20 ms
 WINDOW = 2 * FRAME          # 25 Hz apart
-MARKER_HZ = 4200
+MARKER_HZ = 2600            # All of it low: Opus keeps speech, not whistles.
 MARKER_S = 0.2
-STEP_HZ, FIRST_HZ, TONES = 100, 500, 32
+STEP_HZ, FIRST_HZ, TONES = 50, 300, 32
 LOUD = 300                  # Of 32767: what counts as sound.
 JOIN_FRAMES = 5
 
@@ -23,8 +23,8 @@ from loa_sound import wav_write  # noqa: E402
 
 
 def pairs():
-    """All codes: two tones, at least 300 Hz apart."""
-    return [(i, j) for i in range(TONES) for j in range(i + 3, TONES)]
+    """All codes: two tones, at least 200 Hz apart."""
+    return [(i, j) for i in range(TONES) for j in range(i + 4, TONES)]
 
 
 def _hz(tone):
@@ -54,8 +54,10 @@ def _label(window):
     s = np.abs(np.fft.rfft(window * np.hanning(len(window)))) ** 2
     s[:8] = 0
     total = s.sum()
+    if total == 0:
+        return None
     k = RATE // len(window)
-    near = [s[max(0, hz // k - 2):hz // k + 3].sum()
+    near = [s[hz // k - 1:hz // k + 2].sum()
             for hz in [MARKER_HZ] + [_hz(t) for t in range(TONES)]]
     order = np.argsort(near)[::-1]
     if order[0] == 0 and near[0] > 0.6 * total:
@@ -104,20 +106,32 @@ def heard(path, start_us):
                 continue
             if piece is None:
                 piece = _piece(found, at_us, False)
-            piece["frames"] += 1
-            if what is not None:
-                piece["codes"][what] = piece["codes"].get(what, 0) + 1
-    return [_verdict(p) for p in found]
+            piece["labels"].append(what)
+            piece["codes"] = True
+    return [v for p in found for v in _verdicts(p)]
 
 
 def _piece(found, at_us, marked):
-    found.append({"at_us": at_us, "marked": marked, "codes": {}, "frames": 0})
+    found.append({"at_us": at_us, "marked": marked, "codes": False,
+                  "labels": []})
     return found[-1]
 
 
-def _verdict(p):
-    code, n = max(p["codes"].items(), key=lambda x: x[1], default=(None, 0))
-    if n < 3 or n < 0.6 * (p["frames"] - 2):
+def _verdicts(p):
+    """What most of it says; what goes on after that is something else."""
+    labels = [x for x in p["labels"] if x is not None]
+    code = max(set(labels), key=labels.count, default=None)
+    n = labels.count(code)
+    if n < 3:
         code = None
-    return {"code": code, "marked": p["marked"], "at_us": p["at_us"],
-            "body_s": p["frames"] * 0.02}
+    last = len(p["labels"])
+    if code is not None:
+        last = last - p["labels"][::-1].index(code)
+        if n < 0.5 * last:
+            code, last = None, len(p["labels"])
+    yield {"code": code, "marked": p["marked"], "at_us": p["at_us"],
+           "body_s": last * 0.02}
+    if len(p["labels"]) - last > 15:
+        yield {"code": None, "marked": False,
+               "at_us": p["at_us"] + (last + 10 * p["marked"]) * 20000,
+               "body_s": (len(p["labels"]) - last) * 0.02}
