@@ -6,6 +6,7 @@ that was dead, a content that came too late) counts only where the history has
 the kill that explains it; exceptions are counted by name.
 """
 import collections
+import datetime
 import json
 import struct
 
@@ -35,6 +36,7 @@ class Check:
         self.table = self._bulletins()
         self.receipts = self._receipts()
         self.sounds = {d: self._sounds(d) for d in rig.speakers}
+        self.accepted = {d: self._accepted(d) for d in rig.speakers}
 
     def fault(self, kind, text, **more):
         self.faults[kind].append(text + "".join(
@@ -84,6 +86,20 @@ class Check:
         for path, start_us in self.rig.wavs(device):
             found += tones.heard(path, start_us)
         return found
+
+    def _accepted(self, device):
+        """[(when, area, version)] of the programmes that it adopted."""
+        out = []
+        path = self.rig.path("log", f"speaker-{device}.log")
+        with open(path, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                if "event=programme.accepted" in line:
+                    w = dict(x.split("=", 1) for x in line.split() if "=" in x)
+                    at = datetime.datetime.fromisoformat(
+                        w["at"].replace("Z", "+00:00"))
+                    out.append((int(at.timestamp() * 1e6), w["area"],
+                                int(w["version"])))
+        return out
 
     def _troubles(self):
         """{process: [(from, to)]}: when it was dead, stopped or starting."""
@@ -256,13 +272,14 @@ class Check:
     def sound(self, device, s, candidates, marks):
         """Who of those with this code was to begin about now?"""
         slack = LATE_US if s["marked"] else LATE_US + 6_000_000
-        for b in candidates:
-            for start in b["starts"]:
-                off = s["at_us"] - start * 1000
-                if -EARLY_US <= off <= slack:
-                    marks[b["title"], start] += s["marked"]
-                    self.allowed(device, b, start, s)
-                    return
+        near = [(abs(off), start, b) for b in candidates for start in
+                b["starts"] if -EARLY_US <= (off := s["at_us"] - start * 1000)
+                <= slack]
+        if near:
+            _, start, b = min(near, key=lambda x: x[:2])
+            marks[b["title"], start] += s["marked"]
+            self.allowed(device, b, start, s)
+            return
         for b in candidates:
             if any(abs(s["at_us"] - t * 1000) < 60_000_000 for t in b["starts"]):
                 self.fault("late", "sound", device=device, title=b["title"],
@@ -285,12 +302,24 @@ class Check:
             gone = o["code"] == 0 and (o["kind"] == "cancel" or (
                 o["kind"] == "move" and o["start_ms"] != start))
             if gone and s["at_us"] > o["answered_us"] + 1_000_000:
-                if self.path_troubled(o["asked_us"], s["at_us"]) or \
-                        self.troubled("speaker-" + device, o["asked_us"] -
-                                      REACH_US, s["at_us"]):
-                    self.exceptions["cancelled out of reach"] += 1
-                else:
-                    self.fault("foreign", f"after its {o['kind']}", **tag)
+                self.after_its_end(device, b, o, s, tag)
+
+    def after_its_end(self, device, b, o, s, tag):
+        """Cancelled or moved, and heard nevertheless: only a device that did
+        not have the new programme may do that, and only in a disturbance."""
+        versions = [v for at, area, v in self.accepted[device]
+                    if at < s["at_us"] - 100_000 and area in b["areas"]]
+        newest = max(versions, default=0)
+        if newest > o["answered_us"] // 1000:
+            self.fault("foreign", f"after its {o['kind']}, which it knew",
+                       **tag)
+        elif newest > o["asked_us"] // 1000:
+            self.exceptions["cancelled as another change came"] += 1
+        elif self.path_troubled(o["asked_us"], s["at_us"]) or self.troubled(
+                "speaker-" + device, o["asked_us"] - REACH_US, s["at_us"]):
+            self.exceptions["cancelled out of reach"] += 1
+        else:
+            self.fault("foreign", f"after its {o['kind']}", **tag)
 
     def spoken(self, device, s):
         """A text has no code; something must be due here now."""

@@ -94,10 +94,10 @@ def hits(rig):
             if "failpoint.hit" in line:
                 word = dict(x.split("=", 1) for x in line.split() if "=" in x)
                 kind = "speaker" if name.startswith("speaker-") else name
-                out[kind, word["name"], word["action"].split("=")[0]] += 1
+                out[kind, word["name"], word["action"].strip('"').split("=")[0]] += 1
     for fact in rig.history.of("hit"):
         word = dict(x.split("=", 1) for x in fact["line"].split() if "=" in x)
-        out["loactl", word["name"], word["action"].split("=")[0]] += 1
+        out["loactl", word["name"], word["action"].strip('"').split("=")[0]] += 1
     return out
 
 
