@@ -13,7 +13,7 @@ import struct
 import tones
 
 LATE_US = 2_300_000   # AGENDA_LATE_MS and a period, seen from outside.
-EARLY_US = 60_000
+EARLY_US = 90_000
 REACH_US = 8_000_000  # After a kill, everybody is connected again by then.
 DISK_US = 12_000_000  # After an I/O error the disk is tried again.
 EVENTS = {1: "received", 2: "verified", 3: "started", 4: "finished",

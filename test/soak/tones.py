@@ -14,9 +14,10 @@ FRAME = RATE // 50          # 20 ms
 WINDOW = 2 * FRAME          # 25 Hz apart
 MARKER_HZ = 2600            # All of it low: Opus keeps speech, not whistles.
 MARKER_S = 0.2
-STEP_HZ, FIRST_HZ, TONES = 50, 300, 32
+STEP_HZ, FIRST_HZ, TONES, APART = 50, 300, 32, 4
 LOUD = 300                  # Of 32767: what counts as sound.
 JOIN_FRAMES = 5
+STALL_US = 4_000_000         # No SIGSTOP lasts longer.
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../integration"))
 from loa_sound import wav_write  # noqa: E402
@@ -24,7 +25,7 @@ from loa_sound import wav_write  # noqa: E402
 
 def pairs():
     """All codes: two tones, at least 200 Hz apart."""
-    return [(i, j) for i in range(TONES) for j in range(i + 4, TONES)]
+    return [(i, j) for i in range(TONES) for j in range(i + APART, TONES)]
 
 
 def _hz(tone):
@@ -66,6 +67,8 @@ def _label(window):
     if (first < 0 or second < 0 or near[order[1]] < 0.1 * total
             or near[order[0]] + near[order[1]] < 0.7 * total):
         return None
+    if abs(first - second) < APART:
+        return None
     return (min(first, second), max(first, second))
 
 
@@ -97,12 +100,14 @@ def heard(path, start_us):
     found = []
     for first, last in _runs(active):
         labels = _labels(data, first, last)
-        piece = None
+        piece = _torn(found, start_us + first * 20000)
         for i, what in enumerate(labels):
             at_us = start_us + (first + i) * 20000
             if what == "marker":
                 if piece is None or piece["codes"] or not piece["marked"]:
                     piece = _piece(found, at_us, True)
+                piece["markers"] += 1
+                piece["last_us"] = at_us
                 continue
             if piece is None:
                 piece = _piece(found, at_us, False)
@@ -111,14 +116,26 @@ def heard(path, start_us):
     return [v for p in found for v in _verdicts(p)]
 
 
+def _torn(found, at_us):
+    """A speaker that was stopped within the marker goes on with the rest."""
+    if not found:
+        return None
+    p = found[-1]
+    whole = p["codes"] or p["markers"] > MARKER_S * 50 - 2
+    return None if whole or at_us - p["last_us"] > STALL_US else p
+
+
 def _piece(found, at_us, marked):
     found.append({"at_us": at_us, "marked": marked, "codes": False,
-                  "labels": []})
+                  "labels": [], "markers": 0, "last_us": at_us})
     return found[-1]
 
 
 def _verdicts(p):
-    """What most of it says; what goes on after that is something else."""
+    """What most of it says; what goes on after that is something else. Two
+    markers in a row: the first was cut by the second."""
+    if p["markers"] > MARKER_S * 50 + 2:
+        p["at_us"] = p["last_us"] - int(MARKER_S * 50 - 1) * 20000
     labels = [x for x in p["labels"] if x is not None]
     code = max(set(labels), key=labels.count, default=None)
     n = labels.count(code)

@@ -119,12 +119,13 @@ class Editor:
         tones.make(path, code, self.rng.uniform(0.8, 1.4))
         return code, ["content", "add", path]
 
-    def _text(self):
-        return None, ["content", "say", " ".join(self.rng.sample(WORDS, 3))]
+    def _text(self, n):
+        words = " ".join(self.rng.sample(WORDS, 3))
+        return None, ["content", "say", f"{words} {n}"]
 
     def hand_in(self, n):
         """Asked again, as a person would, when nobody answered."""
-        code, args = (self._text() if self.rng.random() < 0.12
+        code, args = (self._text(n) if self.rng.random() < 0.12
                       else self._recording(n))
         for _ in range(3):
             answer, rc, _ = self.o.ask(self.who, *args)
