@@ -146,11 +146,27 @@ static uint8_t *seal(const struct rpc_call *call,
     return out;
 }
 
-void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer)
+/* Every <Service>Answer has its Status as field 1, so the encoding of this one
+ * is the encoding of all. */
+static uint8_t *seal_status(const struct rpc_call *call,
+                            Loa__V1__Status__Code code,
+                            const char *text_vi,
+                            const char *text_en,
+                            size_t *len)
+{
+    Loa__V1__RegistryAnswer a = LOA__V1__REGISTRY_ANSWER__INIT;
+    Loa__V1__Status s = LOA__V1__STATUS__INIT;
+
+    s.code = code;
+    s.text_vi = (char *)(uintptr_t)text_vi;
+    s.text_en = (char *)(uintptr_t)text_en;
+    a.status = &s;
+    return seal(call, &a.base, len);
+}
+
+static void finish(struct rpc_call *call, uint8_t *envelope, size_t len)
 {
     struct rpc *r = call->rpc;
-    size_t len;
-    uint8_t *envelope = seal(call, answer, &len);
 
     /* A message that was refused may bear the id of another one's request. */
     if (call->in_flight)
@@ -162,21 +178,31 @@ void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer)
     end(call);
 }
 
+void rpc_answer(struct rpc_call *call, const ProtobufCMessage *answer)
+{
+    size_t len;
+    uint8_t *envelope = seal(call, answer, &len);
+
+    if (envelope == NULL) /* Silence would have the asker ask for ever. */
+        envelope =
+            seal_status(call, LOA__V1__STATUS__CODE__CODE_FAILED,
+                        "Máy chủ không lập được câu trả lời: hãy hỏi ít hơn "
+                        "một lần, hoặc báo quản trị.",
+                        "The server could not make the answer: ask for less at "
+                        "once, or tell the administrator.",
+                        &len);
+    finish(call, envelope, len);
+}
+
 void rpc_refuse(struct rpc_call *call,
                 Loa__V1__Status__Code code,
                 const char *text_vi,
                 const char *text_en)
 {
-    /* Every <Service>Answer has its Status as field 1, so the encoding of this
-     * one is the encoding of all. */
-    Loa__V1__RegistryAnswer a = LOA__V1__REGISTRY_ANSWER__INIT;
-    Loa__V1__Status s = LOA__V1__STATUS__INIT;
+    size_t len;
+    uint8_t *envelope = seal_status(call, code, text_vi, text_en, &len);
 
-    s.code = code;
-    s.text_vi = (char *)text_vi;
-    s.text_en = (char *)text_en;
-    a.status = &s;
-    rpc_answer(call, &a.base);
+    finish(call, envelope, len);
 }
 
 int rpc_store(struct rpc_call *call, const ProtobufCMessage *answer)

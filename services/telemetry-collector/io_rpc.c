@@ -10,7 +10,8 @@
 #include "proto/io/clock.h"
 #include "telemetry-collector/collector.h"
 
-#define DEVICES_MAX 50 /* A page: state and health together are under 1 KB. */
+#define DEVICES_MAX 50 /* A page; fewer if what they said is long. */
+#define DEVICES_BYTES (RPC_ANSWER_MAX - 1024)
 #define REPORT_MAX 200
 #define SUMMARIES_MAX 200
 
@@ -89,7 +90,7 @@ static void ask_devices(struct collector *c,
     Loa__V1__TelemetryAnswer a = LOA__V1__TELEMETRY_ANSWER__INIT;
     const struct device **found;
     const char *under = area_of(call, q->under);
-    size_t n, total;
+    size_t n, total, bytes = 0;
 
     if (under == NULL)
         return;
@@ -104,12 +105,14 @@ static void ask_devices(struct collector *c,
     loa_arena_reset(&c->arena);
     for (size_t i = 0; i < n; i++) {
         fill_device(found[i], &c->arena, &rows[i]);
-        list[i] = &rows[i];
+        bytes += loa__v1__device_status__get_packed_size(&rows[i]) + 4;
+        if (i > 0 && bytes > DEVICES_BYTES)
+            break;
+        list[a.n_devices++] = &rows[i];
     }
     a.devices = list;
-    a.n_devices = n;
-    if (total > n)
-        a.next = (char *)(uintptr_t)found[n - 1]->id;
+    if (total > a.n_devices && a.n_devices > 0)
+        a.next = (char *)(uintptr_t)found[a.n_devices - 1]->id;
     rpc_answer(call, &a.base);
     free(found);
 }
