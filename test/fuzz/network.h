@@ -87,8 +87,9 @@ static void network_init(void)
     add_actor(REGISTRY, "registry_08", LOA_ROLE_SERVICE, "registry", "vn/08",
               LOA_POWER_REVOKE | LOA_POWER_DELEGATE);
     add_actor(POLE, "pole_1", LOA_ROLE_DEVICE, "", "vn/08/070", 0);
-    add_actor(THIEF, "thief", LOA_ROLE_STAFF, "", "vn/09",
-              LOA_POWER_COMMAND | LOA_POWER_CONTENT_APPROVE);
+    add_actor(
+        THIEF, "thief", LOA_ROLE_STAFF, "", "vn/09",
+        LOA_POWER_COMMAND | LOA_POWER_CONTENT_APPROVE | LOA_POWER_SCHEDULE);
     add_actor(SERVANT, "other_08", LOA_ROLE_SERVICE, "other", "vn/08",
               LOA_POWER_SCHEDULE | LOA_POWER_TIME | LOA_POWER_REVOKE);
     add_actor(BOSS, "boss", LOA_ROLE_AUTHORITY, "", BOSS_AREA, BOSS_POWERS);
