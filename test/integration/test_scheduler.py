@@ -147,8 +147,9 @@ def test_add_reaches_programme_and_head(world):
     assert world.programme("vn/08/071") is None
 
     def head():
-        _, body, _ = world.retained("head", "vn/08/070")
-        return body if body.programme_version == version else None
+        _, body, _ = world.retained("head", "vn/08/070") or (0, None, 0)
+        return (body if body and body.programme_version == version
+                else None)
     body = wait_until(head, "head")
     _, _, payload = world.retained("programme", "vn/08/070")
     assert body.programme_hash == blake2b(payload)
