@@ -258,6 +258,34 @@ static int open_pg(struct service *s)
     return rv;
 }
 
+/* A service reads its tables once and keeps them in memory: another one on the
+ * same tables would not see what the first one writes. Nor would one that is
+ * started again see what the server is still committing for the one that was
+ * killed; the lock is the session's, so it is free when that is done. */
+static int take_lock(struct service *s)
+{
+    static const struct pg_stmt lock[] = {
+        {"lock_patience", "SELECT set_config('lock_timeout', '20s', false)", 0,
+         PG_ONE, false},
+        {"lock", "SELECT pg_advisory_lock(7031977, hashtext(current_schema()))",
+         0, PG_ONE, false},
+        {"lock_taken", "SELECT set_config('lock_timeout', '0', false)", 0,
+         PG_ONE, false},
+    };
+    const size_t n = sizeof lock / sizeof lock[0];
+    int rv;
+
+    if (!s->pg_open)
+        return LOA_OK;
+    rv = pg_prepare(&s->pg, lock, n);
+    for (size_t i = 0; rv == LOA_OK && i < n; i++)
+        rv = pg_query_now(&s->pg, &lock[i], NULL, NULL);
+    if (rv == LOA_EDB && strcmp(pg_sqlstate(&s->pg), "55P03") == 0)
+        log_error("service.lock", "schema=%s text=another %s works on it",
+                  s->conf.schema, s->conf.name);
+    return rv;
+}
+
 static int open_rpc(struct service *s)
 {
     const struct rpc_options o = {.service = s->conf.name,
@@ -319,6 +347,8 @@ static int start(struct service *s)
         rv = open_rpc(s);
     if (rv == LOA_OK)
         rv = open_http(s);
+    if (rv == LOA_OK)
+        rv = take_lock(s);
     if (rv != LOA_OK)
         return rv;
     s->started = true;

@@ -7,15 +7,7 @@
 #include "proto/io/log.h"
 #include "registry/io_pg.h"
 
-/* Memory is read once and kept: a second registry on the same tables would not
- * see what the first one writes. The lock is the session's, so it is free as
- * soon as the server has noticed that a killed registry is gone. */
 static const struct pg_stmt stmts[] = {
-    {"lock_patience", "SELECT set_config('lock_timeout', '20s', false)", 0,
-     PG_ONE, false},
-    {"lock", "SELECT pg_advisory_lock(7031977, 10)", 0, PG_ONE, false},
-    {"lock_taken", "SELECT set_config('lock_timeout', '0', false)", 0, PG_ONE,
-     false},
     {"load_state",
      "SELECT areas_version, trust_number, trust_at, trust_signer::text,"
      " last_serial FROM state",
@@ -185,9 +177,8 @@ static int take_revocation(struct registry *r, const PGresult *res, int row)
 
 /* By the index of stmts[]. */
 static const row_fn takers[] = {
-    [3] = take_state,      [4] = take_area, [5] = take_part,
-    [6] = take_device,     [7] = take_code, [8] = take_principal,
-    [9] = take_revocation,
+    take_state, take_area,      take_part,       take_device,
+    take_code,  take_principal, take_revocation,
 };
 
 static int load(struct pg *pg, struct registry *r, size_t i)
@@ -197,8 +188,7 @@ static int load(struct pg *pg, struct registry *r, size_t i)
 
     if (rv != LOA_OK)
         return rv;
-    for (int row = 0; rv == LOA_OK && takers[i] != NULL && row < PQntuples(res);
-         row++)
+    for (int row = 0; rv == LOA_OK && row < PQntuples(res); row++)
         rv = takers[i](r, res, row);
     PQclear(res);
     if (rv != LOA_OK)
@@ -212,14 +202,8 @@ int io_pg_load(struct pg *pg, struct registry *r)
     size_t n = sizeof stmts / sizeof stmts[0];
     int rv = pg_prepare(pg, stmts, n);
 
-    for (size_t i = 0; rv == LOA_OK && i < n; i++) {
+    for (size_t i = 0; rv == LOA_OK && i < n; i++)
         rv = load(pg, r, i);
-        if (rv == LOA_EDB && strcmp(stmts[i].name, "lock") == 0) {
-            log_error("registry.lock",
-                      "text=another registry works on this database");
-            return LOA_EBUSY;
-        }
-    }
     if (rv != LOA_OK)
         return rv;
     areas_settle(&r->areas, r->areas_version);

@@ -514,6 +514,40 @@ def wait_books(world, answered, limit_s=10):
                 raise
 
 
+def test_killed_while_the_database_still_commits(world):
+    """What the server commits for a scheduler that is dead already, the next
+    one knows."""
+    world.pg.query(
+        "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$; "
+        "CREATE TRIGGER slow BEFORE INSERT ON scheduler.bulletin "
+        "FOR EACH ROW EXECUTE FUNCTION public.slow()")
+    try:
+        request = services.ScheduleAdd(
+            areas=[COMMUNES[0]], bulletin_id=os.urandom(16),
+            start_at_ms=now_ms() + HOUR, approval=world.approval())
+        setattr(request, "class", NORMAL)
+        sent, _ = world.lan.send("scheduler", pb.TYPE_SCHEDULER_REQUEST,
+                                 services.SchedulerRequest(add=request))
+        wait_until(lambda: world.pg.one(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+            "'PgSleep'") == "1", "the commit is under way")
+        world.service.kill()
+        world.service.start()
+    finally:
+        world.pg.query("DROP FUNCTION public.slow() CASCADE")
+    a = world.lan.scheduler(add=request, message_id=sent)
+    assert a.status.code == OK, a
+    a = world.lan.scheduler(find=services.ScheduleFind(
+        bulletin_id=request.bulletin_id))
+    assert a.status.code == OK and len(a.entries) == 1, a
+    a = world.add(COMMUNES[0], now_ms() + 2 * HOUR)
+    assert a.status.code == OK, a
+    p = world.wait_programme(COMMUNES[0],
+                             a.entries[0].programmes[0].version)
+    assert request.bulletin_id in ids(p) and len(p.bulletins) == 2
+
+
 def test_broker_that_forgot_everything(world):
     start = now_ms() + HOUR
     for i, area in enumerate(COMMUNES):
