@@ -105,13 +105,20 @@ static const int64_t offsets_ms[] = {
     -30 * WORLD_DAY_MS,
 };
 
+/* One in two is a command; the others are every type, and what is none. */
+static enum loa_type pick_type(struct input *in)
+{
+    uint8_t b = next(in);
+
+    return (b & 1) != 0 ? LOA_TYPE_COMMAND : (enum loa_type)(b / 2 % 29);
+}
+
 /* Something of the attacker's own, signed by a stolen key. */
 static void sign_stolen(struct input *in, struct parts *p, int a)
 {
     static struct letter letter;
     struct loa_header h =
-        world_header((enum loa_type)mostly(in, LOA_TYPE_COMMAND, 29),
-                     areas[mostly(in, BOSS_AREA_AT, N(areas))]);
+        world_header(pick_type(in), areas[mostly(in, BOSS_AREA_AT, N(areas))]);
     struct loa_signer signer = {&actors[a].key, NULL, 0};
 
     h.message_id[0] = 0xee;
