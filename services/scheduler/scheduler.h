@@ -15,7 +15,7 @@
 
 /* What one scheduler holds, at most: the areas of the whole country before and
  * after 2025, a province's bulletins for a year. */
-#define SCHEDULER_AREAS_MAX 32768
+#define SCHEDULER_AREAS_MAX 196608 /* As many as the registry has states. */
 #define SCHEDULER_BULLETINS_MAX 65536
 #define SCHEDULER_PLACEMENTS_MAX 262144
 #define SCHEDULER_APPROVALS_MAX 32768
