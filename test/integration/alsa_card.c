@@ -89,15 +89,15 @@ static snd_pcm_sframes_t on_transfer(snd_pcm_ioplug_t *io,
                                      snd_pcm_uframes_t size)
 {
     struct card *c = io->private_data;
-    const char *from = (const char *)areas->addr + areas->first / 8 +
-                       offset * areas->step / 8;
+    const char *from =
+        (const char *)areas->addr + areas->first / 8 + offset * areas->step / 8;
 
     if (c->started_us == 0) /* It will sound from now on, about. */
         c->base = (int64_t)((double)(now_us(CLOCK_MONOTONIC) - c->opened_us) *
                             RATE / 1e6);
     else
-        c->base = (int64_t)((double)(c->started_us - c->opened_us) * RATE /
-                            1e6);
+        c->base =
+            (int64_t)((double)(c->started_us - c->opened_us) * RATE / 1e6);
     if (pwrite(c->file, from, size * 2, (c->base + c->written) * 2) < 0)
         return -EIO;
     c->written += (int64_t)size;
@@ -137,9 +137,14 @@ static int on_close(snd_pcm_ioplug_t *io)
 }
 
 static const snd_pcm_ioplug_callback_t callbacks = {
-    .start = on_start,       .stop = on_stop,       .pointer = on_pointer,
-    .transfer = on_transfer, .prepare = on_prepare, .delay = on_delay,
-    .close = on_close,       .poll_revents = on_revents,
+    .start = on_start,
+    .stop = on_stop,
+    .pointer = on_pointer,
+    .transfer = on_transfer,
+    .prepare = on_prepare,
+    .delay = on_delay,
+    .close = on_close,
+    .poll_revents = on_revents,
 };
 
 static int constrain(snd_pcm_ioplug_t *io)
@@ -147,10 +152,10 @@ static int constrain(snd_pcm_ioplug_t *io)
     static const unsigned access[] = {SND_PCM_ACCESS_RW_INTERLEAVED};
     static const unsigned format[] = {SND_PCM_FORMAT_S16_LE};
 
-    if (snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_ACCESS, 1,
-                                      access) < 0 ||
-        snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_FORMAT, 1,
-                                      format) < 0 ||
+    if (snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_ACCESS, 1, access) <
+            0 ||
+        snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_FORMAT, 1, format) <
+            0 ||
         snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_CHANNELS, 1, 1) <
             0 ||
         snd_pcm_ioplug_set_param_minmax(io, SND_PCM_IOPLUG_HW_RATE, RATE,
