@@ -6,8 +6,6 @@ is what proves that the others could have spoken.
 import os
 import time
 
-import pytest
-
 import loa_identity as li
 from loa_identity import pb, programme as ppb
 from speaker_rig import Rig, speechlike
@@ -289,14 +287,14 @@ def test_attacks_are_silent():
                 assert reasons == [t.reason], (name, reasons)
 
 
-@pytest.mark.parametrize("size", [0, 1, 100, 4096])
-def test_any_bytes_on_any_topic(size):
+def test_any_bytes_on_any_topic():
     with Rig() as rig:
         pole = rig.speaker().wait_online()
         for kind in ("programme", "content", "head", "trust", "command",
                      "ack", "alert", "live", "nonsense"):
             for where in (pole.area, f"{pole.area}/@{pole.device}", "vn"):
-                rig.publish(kind, where, os.urandom(size))
+                for size in (0, 1, 100, 4096):
+                    rig.publish(kind, where, os.urandom(size))
         content = rig.content(speechlike(1))
         b = rig.bulletin(content, rig.soon(2))
         rig.publish_programme(pole.area, [b])
