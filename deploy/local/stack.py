@@ -415,8 +415,6 @@ class Stack:
         wav = self.path("wav", device + ".wav")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         os.makedirs(self.path("wav"), exist_ok=True)
-        if os.path.exists(wav):
-            os.rename(wav, self.path("wav", device + ".before.wav"))
         argv = [self.bin("loa-speaker"), "--mqtt-port", str(self.port),
                 "--data-dir", folder, "--device", device, "--serial",
                 "SN-" + device, "--root", self.root_key(), "--output",
