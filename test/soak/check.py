@@ -95,9 +95,7 @@ class Check:
             for line in f:
                 if "event=programme.accepted" in line:
                     w = dict(x.split("=", 1) for x in line.split() if "=" in x)
-                    at = datetime.datetime.fromisoformat(
-                        w["at"].replace("Z", "+00:00"))
-                    out.append((int(at.timestamp() * 1e6), w["area"],
+                    out.append((_logged_us(line), w["area"],
                                 int(w["version"])))
         return out
 
@@ -111,17 +109,13 @@ class Check:
             if f["what"] == "kill" and f["how"].endswith("stop"):
                 end += int(f["stop_s"] * 1e6)
             out[f["name"]].append((f["at_us"] - 100_000, end))
-            if f["what"] == "start" and f["point"] and f["point"].split(
-                    ":")[2] != "abort":
-                # It errs or dawdles at some moment of this life.
-                out[f["name"]].append((f["at_us"], self._life_end(f)))
+        for name, f in self.rig.logs():
+            for line in f:
+                if "event=failpoint.hit" in line and "abort" not in line:
+                    at_us = _logged_us(line)
+                    out[name].append((at_us - 100_000, at_us + (
+                        DISK_US if "=eio" in line else 600_000)))
         return out
-
-    def _life_end(self, start):
-        for f in self.rig.history.of("end"):
-            if f["name"] == start["name"] and f["at_us"] > start["at_us"]:
-                return f["at_us"] + DISK_US
-        return 1 << 62
 
     def troubled(self, name, from_us, to_us):
         return any(a < to_us and from_us < b for a, b in self.troubles[name])
@@ -374,6 +368,15 @@ class Check:
         missing = unequal_documents(self.rig)
         for text in missing:
             self.fault("lost", "retained " + text)
+
+
+def _logged_us(line):
+    """When a line of log was written; 0: it does not say."""
+    if not line.startswith("at="):
+        return 0
+    at = datetime.datetime.fromisoformat(
+        line[3:line.index(" ")].replace("Z", "+00:00"))
+    return int(at.timestamp() * 1e6)
 
 
 def _short(s):

@@ -3,7 +3,6 @@ a fail point if one is due, and what happened to it is written down."""
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -283,5 +282,3 @@ def choose_speakers(rig, n):
     return {f"p{i}": c for i, c in enumerate(chosen)}
 
 
-def remove(folder):
-    shutil.rmtree(folder, ignore_errors=True)
