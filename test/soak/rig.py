@@ -60,7 +60,7 @@ class Victim(stack.Process):
         self.rig.history.add("start", name=self.name, point=self.point)
         self.point = None
 
-    def tend(self):
+    def tend(self, tell=None):
         if self.wanted and self.popen.poll() is not None:
             if self.next_start == 0.0:
                 self.rig.history.add("end", name=self.name,
