@@ -808,6 +808,20 @@ def flooded(t):
     t.refused(30)
 
 
+@attack("M9 P4")
+def giant_packets(t):
+    """64 KB to 64 MB in one packet: its memory does not grow with what a broker sends."""
+    for n in (1 << 16, 1 << 20, 16 << 20, 64 << 20):
+        t.send("programme", bytes(n), qos=0)
+    wait_until(lambda: "event=mqtt.lost" in t.pole.log(), "it hangs up", 9)
+    wait_until(lambda: t.pole.log().count("event=mqtt.connected") >= 2,
+               "it comes back", 9)
+    with open(f"/proc/{t.pole.process.pid}/status", encoding="ascii") as f:
+        high_kb = int(next(x for x in f if x.startswith("VmHWM")).split()[1])
+    if high_kb > 65536:
+        t.wrong = f"it took {high_kb} kB"
+
+
 # --- the tests ------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
