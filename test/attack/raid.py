@@ -167,8 +167,8 @@ def judge(t, good, good_start):
     return None
 
 
-def run_wave(functions, verdicts):
-    with Rig() as rig, concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+def run_wave(functions, verdicts, rig_type):
+    with rig_type() as rig, concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         evil = rig.content(speechlike(1.5, seed=66))
         good = rig.content(speechlike(GOOD_S, seed=7))
         start = rig.soon(LEAD_S)
@@ -205,11 +205,11 @@ def _try(t):
         t.wrong = f"{t.name}: out too late to count: this machine is too busy"
 
 
-def run(attacks, wave_n=WAVE_N):
+def run(attacks, wave_n=WAVE_N, rig=Rig):
     """{name: None or what was wrong}, for every attack."""
     verdicts, functions = {}, list(attacks.values())
     for i in range(0, len(functions), wave_n):
-        run_wave(functions[i:i + wave_n], verdicts)
+        run_wave(functions[i:i + wave_n], verdicts, rig)
     return verdicts
 
 
