@@ -252,8 +252,11 @@ static void splice(struct node *n, size_t own_n, size_t n_all)
 static void bend(struct node **top, size_t own_n, size_t n_all)
 {
     struct node *n = all[below(own_n)], *copy;
+    /* A part that was lent by the other message keeps its shape: bent further,
+     * it could come to hold itself. */
+    bool own = n >= tree.nodes && n < tree.nodes + TREE_NODES_MAX;
 
-    switch (below(8)) {
+    switch (own ? below(8) : 7) {
         case 0: /* Gone. */
             if (n->next != NULL)
                 *n = *n->next;
