@@ -318,14 +318,14 @@ static void propose(struct asking *k, struct scheduler_answer *a)
         say(k->say, SAY_CONFLICT,
             "Lúc %s đã có %u bản tin cùng loại và không tìm được giờ trống gần "
             "đó; hãy chọn ngày khác.",
-            "At %s there are %u bulletins of the same class already, and no "
-            "free time near it was found; choose another day.",
+            "%s is taken (bulletins of the same class: %u), and no free time "
+            "near it was found; choose another day.",
             start, (unsigned)a->conflicts_n);
     else
         say(k->say, SAY_CONFLICT,
             "Lúc %s đã có %u bản tin cùng loại; giờ trống gần nhất là %s.",
-            "At %s there are %u bulletins of the same class already; the "
-            "nearest free time is %s.",
+            "%s is taken (bulletins of the same class: %u); the nearest free "
+            "time is %s.",
             start, (unsigned)a->conflicts_n, say_time(at_ms, free));
 }
 

@@ -51,7 +51,8 @@ uint32_t conflict_list(const struct plan *p,
 
 /* A search walks in one direction. At each overlap it jumps as far as that pair
  * of occurrences needs: no start between is free, because the same two would
- * still overlap. So what it ends at is the nearest free start on that side. */
+ * still overlap. So what it ends at is the nearest free start on that side, or
+ * less than a second behind it: round_to_second(). */
 struct search {
     const struct plan *plan;
     const struct conflict_query *q;
@@ -76,6 +77,16 @@ static bool in_bounds(const struct search *s)
            s->at_ms <= q->first_ms + reach_ms;
 }
 
+/* A person reads a proposal and types it again: it is a full second, the next
+ * one in the direction of the search. */
+static void round_to_second(struct search *s)
+{
+    int64_t over_ms = s->at_ms % 1000;
+
+    if (over_ms != 0)
+        s->at_ms += s->forward ? 1000 - over_ms : -over_ms;
+}
+
 /* Move on until other is not overlapped. False: out of bounds. */
 static bool pass(struct search *s, const struct slots_rule *other, bool *moved)
 {
@@ -97,6 +108,7 @@ static bool pass(struct search *s, const struct slots_rule *other, bool *moved)
         } else {
             s->at_ms -= own_ms + rule.duration_ms - other_ms;
         }
+        round_to_second(s);
         *moved = true;
         if (!in_bounds(s))
             return false;

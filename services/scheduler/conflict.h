@@ -45,8 +45,8 @@ uint32_t conflict_list(const struct plan *p,
                        bool same,
                        uint32_t rows[CONFLICTS_MAX]);
 
-/* The free start nearest to q->first_ms for all occurrences; of two equally
- * near the later one. 0: none found. */
+/* The free full second nearest to q->first_ms for all occurrences; of two
+ * equally near the later one. 0: none found. */
 int64_t conflict_propose(const struct plan *p, const struct conflict_query *q);
 
 #endif /* LOA_SCHEDULER_CONFLICT_H */

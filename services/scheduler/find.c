@@ -130,7 +130,7 @@ static void find_all(struct looking *l)
             insert(l, row, at_ms);
     }
     cut(l);
-    say(&a->say, SAY_OK, "Có %u bản tin.", "%u bulletins.",
+    say(&a->say, SAY_OK, "Có %u bản tin.", "Bulletins: %u.",
         (unsigned)a->entries_n);
 }
 

@@ -473,6 +473,26 @@ static void test_proposals(void)
     }
 }
 
+/* What is taken begins and ends within a second; the proposal does not. */
+static void test_full_second(void)
+{
+    struct world *w = world_new("vn");
+    struct scheduler_request *r;
+
+    add(w, "first", 1, "vn/08", START + 321, SAY_OK);
+    r = world_add(w, 2, "vn/08", START + 8 * MINUTE_MS + 77);
+    CHECK_INT("behind", world_ask(w, &w->lan), SAY_CONFLICT);
+    CHECK_INT("behind", w->up.answer->proposed_start_at_ms,
+              START + 10 * MINUTE_MS + 1000);
+    r->start_at_ms = START + 77;
+    CHECK_INT("before", world_ask(w, &w->lan), SAY_CONFLICT);
+    CHECK_INT("before", w->up.answer->proposed_start_at_ms,
+              START - 10 * MINUTE_MS);
+    r->start_at_ms = w->up.answer->proposed_start_at_ms;
+    CHECK_INT("is free", world_ask(w, &w->lan), SAY_OK);
+    world_free(w);
+}
+
 static void test_recurring_proposals(void)
 {
     struct world *w = world_new("vn");
@@ -700,6 +720,7 @@ int main(void)
     test_dry_run();
     test_conflicts();
     test_proposals();
+    test_full_second();
     test_recurring_proposals();
     test_leap_day();
     test_four_tiers();
