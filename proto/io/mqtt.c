@@ -58,6 +58,12 @@ static uint64_t retry_delay_ms(struct mqtt *m)
     return ms / 2 + random_below(ms / 2 + 1);
 }
 
+static void note_failure(struct mqtt *m, int rc)
+{
+    m->fail_rc = rc;
+    m->fails_n++;
+}
+
 static void fail_unacked(struct mqtt *m)
 {
     for (size_t i = 0; i < MQTT_UNACKED_MAX && !m->closed; i++) {
@@ -80,6 +86,8 @@ static void down(struct mqtt *m)
              m->conf.port, m->lost_rc, mqtt_reason(m->lost_rc));
     if (was && uv_now(m->loop) - m->connected_ms >= LASTING_MS)
         m->attempts_n = 0;
+    if (!was)
+        note_failure(m, m->lost_rc);
     mqtt_conn_let_go(m);
     m->connected = m->lost = false;
     for (size_t i = 0; i < m->filters_n; i++)
@@ -105,6 +113,7 @@ static void down(struct mqtt *m)
 static void unresolved(struct mqtt *m, const char *text)
 {
     log_warn("mqtt.begin", "host=%s text=%s", m->conf.host, text);
+    note_failure(m, MOSQ_ERR_EAI);
     if (m->conf.policy == MQTT_RETRY)
         uv_timer_start(&m->retry, on_retry, retry_delay_ms(m), 0);
     else

@@ -97,6 +97,12 @@ struct mqtt {
     int lost_rc;         /* Why the connection ended, until it is dealt with. */
     bool lost;           /* It has ended, and on_retry() deals with it. */
     unsigned attempts_n; /* Since the last lasting connection. */
+    /* Why the last attempt to connect failed, for tools that tell a person: a
+     * reason code of MQTT 5 from 0x80 on (the broker's), or the library's
+     * error; mqtt_reason() has the text. fails_n: attempts that failed since
+     * the last connection. */
+    int fail_rc;
+    unsigned fails_n;
     uint64_t connected_ms;
     uint64_t connect_deadline_ms;
     bool connack;                           /* The broker has let us in. */

@@ -75,6 +75,7 @@ void mqtt_conn_check(struct mqtt *m)
     if (m->connected || m->lost || !m->connack || !all_granted(m))
         return;
     m->connected = true;
+    m->fails_n = 0;
     m->connected_ms = uv_now(m->loop);
     log_info("mqtt.connected", "host=%s port=%u client=%s filters=%zu",
              m->conf.host, m->conf.port,
