@@ -328,7 +328,7 @@ static void on_deleted(void *data, int status)
         return;
     }
     log_info("content.deleting", "principal=%s", t->call->who.principal);
-    reply_ok(t->call);
+    reply_deleting(t->call, t->contents->delete_grace_ms);
 }
 
 static void delete (struct contents_slot *t)

@@ -17,7 +17,8 @@ struct contents {
     struct pg *pg;
     struct trustlist *trust;
     struct stats *stats;
-    struct loa_arena *arena; /* For one envelope at a time. */
+    struct loa_arena *arena;  /* For one envelope at a time. */
+    uint64_t delete_grace_ms; /* For what people are told. */
     /* What a call of the same index waits with for the database. */
     struct contents_slot {
         struct contents *contents;

@@ -1,5 +1,7 @@
 #include "content-ingest/io_reply.h"
 
+#include <stdio.h>
+
 #include "loa/v1/services.pb-c.h"
 #include "proto/io/log.h"
 
@@ -25,9 +27,18 @@ void reply_refusal(struct rpc_call *call, enum refusal r)
     rpc_refuse(call, (Loa__V1__Status__Code)t->code, t->vi, t->en);
 }
 
-void reply_ok(struct rpc_call *call)
+void reply_deleting(struct rpc_call *call, uint64_t grace_ms)
 {
-    rpc_refuse(call, LOA__V1__STATUS__CODE__CODE_OK, "", "");
+    unsigned long minutes = (unsigned long)((grace_ms + 59999) / 60000);
+    char vi[160], en[160];
+
+    snprintf(vi, sizeof vi,
+             "Sẽ được xoá sau %lu phút, trừ khi có chương trình cần đến.",
+             minutes);
+    snprintf(en, sizeof en,
+             "It will be deleted in %lu min, unless a programme needs it.",
+             minutes);
+    rpc_refuse(call, LOA__V1__STATUS__CODE__CODE_OK, vi, en);
 }
 
 void reply_upload(struct rpc_call *call, const struct reply_upload *u)

@@ -31,7 +31,8 @@ void reply_open(struct stats *stats);
 
 /* Each frees the call; see rpc_answer(). */
 void reply_refusal(struct rpc_call *call, enum refusal r);
-void reply_ok(struct rpc_call *call);
+/* Nothing is gone yet: says until when a new programme still saves it. */
+void reply_deleting(struct rpc_call *call, uint64_t grace_ms);
 void reply_upload(struct rpc_call *call, const struct reply_upload *u);
 void reply_data(struct rpc_call *call,
                 struct loa_bytes data,

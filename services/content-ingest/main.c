@@ -105,6 +105,7 @@ static void configure(struct app *a)
     a->exports.encoder = a->encoder;
     a->exports.work_dir = c->work_dir;
     a->sweep.delete_grace_ms = c->delete_grace_ms;
+    a->contents.delete_grace_ms = c->delete_grace_ms;
 }
 
 /* Everything that blocks happens here: the tables are read, then the broker
