@@ -106,8 +106,8 @@ static json_t *area_json(const struct ctl *c, const Loa__V1__Area *a)
 {
     return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o}", "path", a->path, "code",
                      a->code, "name", a->name, "tier", tier_name(c, a->tier),
-                     "valid_from", json_time(a->valid_from_ms), "valid_until",
-                     json_time(a->valid_until_ms));
+                     "valid_from_ms", json_time(a->valid_from_ms),
+                     "valid_until_ms", json_time(a->valid_until_ms));
 }
 
 /* Ask page after page and print all. */
@@ -144,6 +144,8 @@ static int find_areas(struct ctl *c, Loa__V1__AreaFind *find)
         out_json(json_incref(list));
     else if (rc == CTL_OK)
         table_print(c, &t);
+    if (rc == CTL_OK && json_array_size(list) == 0)
+        ctl_empty(c, "không có địa bàn nào", "there is no area");
     json_decref(list);
     return rc;
 }
@@ -152,9 +154,11 @@ static int run_ls(struct ctl *c)
 {
     Loa__V1__AreaFind find = LOA__V1__AREA_FIND__INIT;
     char under[LOA_AREA_CAP];
+    int rc;
 
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under))
-        return CTL_USAGE;
+    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    if (rc != CTL_OK)
+        return rc;
     find.under = under;
     find.children_only = ctl_option(c, "all") == NULL;
     find.limit = 200;

@@ -1,16 +1,11 @@
-/* cmd_device.c -- loudspeakers and people: enrol, list, show, stop, revoke. */
+/* cmd_device.c -- loudspeakers and people: enrol, list, show, revoke. */
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "loa/v1/device.pb-c.h"
 #include "loa/v1/registry.pb-c.h"
 #include "loactl/link.h"
-#include "proto/io/clock.h"
-
-#define COMMAND_LIFE_MS 60000
 
 static int run_enrol(struct ctl *c)
 {
@@ -23,9 +18,11 @@ static int run_enrol(struct ctl *c)
     long long valid_s;
     int rc;
 
-    if (!ctl_number(c, "valid", 60, 2592000, 86400, &valid_s) ||
-        !link_area(c, c->positionals[0], area))
+    if (!ctl_number(c, "valid", 60, 2592000, 86400, &valid_s))
         return CTL_USAGE;
+    rc = link_area(c, c->positionals[0], area);
+    if (rc != CTL_OK)
+        return rc;
     code.area = area;
     code.id = (char *)(id != NULL ? id : "");
     code.serial = (char *)(serial != NULL ? serial : "");
@@ -55,8 +52,8 @@ static json_t *device_json(const Loa__V1__Device *d)
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:o,s:o}", "id", d->id,
                      "area", d->area, "serial", d->serial, "model", d->model,
                      "name", d->name, "key", json_hex(d->key.data, d->key.len),
-                     "revoked", (int)d->revoked, "enrolled_at",
-                     json_time(d->enrolled_at_ms), "not_after",
+                     "revoked", (int)d->revoked, "enrolled_at_ms",
+                     json_time(d->enrolled_at_ms), "not_after_ms",
                      json_time(d->not_after_ms));
 }
 
@@ -104,6 +101,8 @@ static int find_devices(struct ctl *c, Loa__V1__DeviceFind *find)
         out_json(json_incref(list));
     else if (rc == CTL_OK)
         table_print(c, &t);
+    if (rc == CTL_OK && json_array_size(list) == 0)
+        ctl_empty(c, "chưa có thiết bị nào ở đây", "there is no device here");
     json_decref(list);
     return rc;
 }
@@ -112,20 +111,57 @@ static int run_ls(struct ctl *c)
 {
     Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
     char under[LOA_AREA_CAP];
+    int rc;
 
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under))
-        return CTL_USAGE;
+    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    if (rc != CTL_OK)
+        return rc;
     find.under = under;
     find.limit = 200;
     return find_devices(c, &find);
 }
 
+static void print_device(const struct ctl *c, const Loa__V1__Device *d)
+{
+    char key[2 * LOA_KEY_BYTES + 1] = "-", at[32];
+
+    if (d->key.len == LOA_KEY_BYTES)
+        loa_hex(d->key.data, LOA_KEY_BYTES, key);
+    printf(c->english ? "device       %s\narea         %s\nstate        %s\n"
+                      : "thiết bị     %s\nđịa bàn      %s\ntình trạng   %s\n",
+           d->id, d->area, device_stage(c, d));
+    printf(c->english ? "name         %s\nserial       %s\nmodel        %s\n"
+                      : "tên          %s\nsố máy       %s\nkiểu         %s\n",
+           d->name, d->serial, d->model);
+    printf(c->english ? "key          %s\nenrolled     %s\n"
+                      : "khoá         %s\nghi danh     %s\n",
+           key, out_time(d->enrolled_at_ms, at));
+    printf(c->english ? "certificate  until %s\n" : "chứng thư    đến %s\n",
+           out_time(d->not_after_ms, at));
+}
+
 static int run_show(struct ctl *c)
 {
+    Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
+    ProtobufCMessage *m;
+    int rc;
 
     find.id = (char *)c->positionals[0];
-    return find_devices(c, &find);
+    q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
+    q.device_find = &find;
+    rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
+    Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
+    if (rc == CTL_OK && a->n_devices == 0)
+        rc = ctl_fail(c, CTL_REFUSED, "%s: không có thiết bị này",
+                      "%s: there is no such device", find.id);
+    else if (rc == CTL_OK && c->json)
+        out_json(json_pack("[o]", device_json(a->devices[0])));
+    else if (rc == CTL_OK)
+        print_device(c, a->devices[0]);
+    if (m != NULL)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return rc;
 }
 
 static int run_revoke(struct ctl *c)
@@ -186,86 +222,6 @@ static int run_add_key(struct ctl *c)
     return rc;
 }
 
-/* --- commands to devices
- * ------------------------------------------------------ */
-
-static int send_command(struct ctl *c,
-                        const char *to_area,
-                        Loa__V1__Command *command)
-{
-    static uint8_t envelope[LOA_ENVELOPE_BYTES_MAX];
-    uint8_t body[256];
-    char topic[LOA_TOPIC_CAP], hex[2 * LOA_ID_BYTES + 1];
-    const char *device = ctl_option(c, "device");
-    struct loa_signer signer = loa_identity_signer(&c->identity);
-    struct loa_header h = {.type = LOA_TYPE_COMMAND};
-    size_t len;
-    int rc;
-
-    command->device = (char *)(device != NULL ? device : "");
-    snprintf(h.area, sizeof h.area, "%s", to_area);
-    randombytes_buf(h.message_id, LOA_ID_BYTES);
-    h.counter = (uint64_t)clock_wall_us();
-    h.issued_at_ms = clock_wall_ms();
-    h.expires_at_ms = h.issued_at_ms + COMMAND_LIFE_MS;
-    h.body = (struct loa_bytes){body, loa__v1__command__pack(command, body)};
-    if (loa_topic_build(topic, sizeof topic, LOA_PLANE_DOWN, "command", to_area,
-                        device) != LOA_OK ||
-        loa_envelope_seal(&h, &signer, envelope, sizeof envelope, &len) !=
-            LOA_OK)
-        return ctl_fail(c, CTL_USAGE, "thiết bị hoặc địa bàn sai",
-                        "the device or the area is malformed");
-    rc = link_publish(c, topic, envelope, len);
-    if (rc == CTL_OK && c->json)
-        out_json(json_pack("{s:s,s:s}", "command",
-                           out_hex(h.message_id, LOA_ID_BYTES, hex), "area",
-                           to_area));
-    else if (rc == CTL_OK)
-        printf(c->english ? "sent to %s; who obeyed: loactl report %s\n"
-                          : "đã gửi tới %s; ai đã làm: loactl report %s\n",
-               to_area, out_hex(h.message_id, LOA_ID_BYTES, hex));
-    return rc;
-}
-
-static int run_stop(struct ctl *c)
-{
-    Loa__V1__Command command = LOA__V1__COMMAND__INIT;
-    Loa__V1__Stop stop = LOA__V1__STOP__INIT;
-    const char *bulletin = ctl_option(c, "bulletin");
-    uint8_t id[LOA_ID_BYTES];
-    char area[LOA_AREA_CAP];
-
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, area))
-        return CTL_USAGE;
-    if (bulletin != NULL) {
-        if (loa_unhex(bulletin, id, sizeof id) != LOA_OK)
-            return ctl_fail(c, CTL_USAGE, "%s: cần 32 chữ số mười sáu",
-                            "%s: want 32 hexadecimal digits", bulletin);
-        stop.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
-    }
-    command.what_case = LOA__V1__COMMAND__WHAT_STOP;
-    command.stop = &stop;
-    return send_command(c, area, &command);
-}
-
-static int run_volume(struct ctl *c)
-{
-    Loa__V1__Command command = LOA__V1__COMMAND__INIT;
-    Loa__V1__SetVolume volume = LOA__V1__SET_VOLUME__INIT;
-    char area[LOA_AREA_CAP], *end;
-    unsigned long percent = strtoul(c->positionals[1], &end, 10);
-
-    if (*c->positionals[1] < '0' || *end != '\0' || percent > 100)
-        return ctl_fail(c, CTL_USAGE, "%s: âm lượng từ 0 đến 100",
-                        "%s: a volume is 0 to 100", c->positionals[1]);
-    if (!link_area(c, c->positionals[0], area))
-        return CTL_USAGE;
-    volume.percent = (uint32_t)percent;
-    command.what_case = LOA__V1__COMMAND__WHAT_SET_VOLUME;
-    command.set_volume = &volume;
-    return send_command(c, area, &command);
-}
-
 static const struct option_def enrol_options[] = {
     {"id", "ID", "name for topics, A-Z a-z 0-9 _ (the registry chooses)"},
     {"serial", "TEXT", "the maker's serial number"},
@@ -276,17 +232,6 @@ static const struct option_def enrol_options[] = {
 
 static const struct option_def revoke_options[] = {
     {"reason", "TEXT", "kept with the revocation"},
-    {NULL, NULL, NULL},
-};
-
-static const struct option_def stop_options[] = {
-    {"bulletin", "ID", "only this bulletin; else whatever is playing"},
-    {"device", "ID", "only this device of the area"},
-    {NULL, NULL, NULL},
-};
-
-static const struct option_def volume_options[] = {
-    {"device", "ID", "only this device of the area"},
     {NULL, NULL, NULL},
 };
 
@@ -301,11 +246,6 @@ const struct command commands_device[] = {
     {"device", "revoke", "ID", "cut off a device or a person, at once",
      "loactl device revoke pole_17 --reason stolen", revoke_options, 1, 1,
      run_revoke},
-    {"device", "stop", "[AREA]", "silence, now",
-     "loactl device stop vn/08/070/02215", stop_options, 0, 1, run_stop},
-    {"device", "volume", "AREA PERCENT", "set how loud",
-     "loactl device volume vn/08/070/02215 60", volume_options, 2, 2,
-     run_volume},
     {"principal", "add", "", "make --identity's certificate known",
      "loactl --identity editor.id principal add", NULL, 0, 0, run_add_key},
     {"principal", "revoke", "ID", "cut off a person or a service, at once",

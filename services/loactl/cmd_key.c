@@ -195,8 +195,8 @@ static json_t *certificate_json(const struct loa_certificate *b)
         "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:i,s:o,s:o,s:o}", "principal",
         b->principal, "name", b->name, "role", loa_role_name(b->role),
         "service", b->service, "area", b->area, "powers", powers, "serial",
-        (json_int_t)b->serial, "depth", (int)b->max_depth, "not_before",
-        json_time(b->not_before_ms), "not_after", json_time(b->not_after_ms),
+        (json_int_t)b->serial, "depth", (int)b->max_depth, "not_before_ms",
+        json_time(b->not_before_ms), "not_after_ms", json_time(b->not_after_ms),
         "issuer", json_hex(b->issuer, LOA_KEY_BYTES));
 }
 

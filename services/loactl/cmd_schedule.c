@@ -6,90 +6,8 @@
 #include <string.h>
 
 #include "loactl/link.h"
+#include "loactl/schedule.h"
 #include "proto/io/clock.h"
-
-static const char *class_name(const struct ctl *c, Loa__V1__BulletinClass k)
-{
-    if (k == LOA__V1__BULLETIN_CLASS__BULLETIN_CLASS_PRIORITY)
-        return c->english || c->json ? "priority" : "ưu tiên";
-    return c->english || c->json ? "normal" : "thường";
-}
-
-static json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
-{
-    json_t *areas = json_array(), *starts = json_array();
-
-    for (size_t i = 0; i < e->n_areas; i++)
-        json_array_append_new(areas, json_string(e->areas[i]));
-    for (size_t i = 0; i < e->n_starts_at_ms; i++)
-        json_array_append_new(starts, json_integer(e->starts_at_ms[i]));
-    return json_pack("{s:o,s:o,s:s,s:o,s:s,s:i,s:o,s:s,s:b}", "bulletin",
-                     json_hex(e->bulletin_id.data, e->bulletin_id.len), "areas",
-                     areas, "class", class_name(c, e->class_), "content",
-                     json_hex(e->content_hash.data, e->content_hash.len),
-                     "title", e->title, "duration_ms", (int)e->duration_ms,
-                     "starts_at_ms", starts, "requested_by", e->requested_by,
-                     "cancelled", (int)e->cancelled);
-}
-
-static void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
-{
-    char id[2 * LOA_ID_BYTES + 1] = "-", at[32];
-
-    if (e->bulletin_id.len == LOA_ID_BYTES)
-        loa_hex(e->bulletin_id.data, LOA_ID_BYTES, id);
-    printf("%s  %s  %.1f s  %s  %s%s\n  ->", id,
-           out_time(e->n_starts_at_ms > 0 ? e->starts_at_ms[0] : 0, at),
-           e->duration_ms / 1000.0, class_name(c, e->class_), e->title,
-           e->cancelled ? (c->english ? "  (cancelled)" : "  (đã huỷ)") : "");
-    for (size_t i = 0; i < e->n_areas; i++)
-        printf(" %s", e->areas[i]);
-    if (e->n_starts_at_ms > 1)
-        printf(c->english ? "  (+%zu more times)" : "  (+%zu lần nữa)",
-               e->n_starts_at_ms - 1);
-    putchar('\n');
-}
-
-static json_t *entries_json(const struct ctl *c,
-                            Loa__V1__ScheduleEntry **entries,
-                            size_t n)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, entry_json(c, entries[i]));
-    return list;
-}
-
-/* What became of a change: the entry, what it interrupts, with what it
- * collides and where it would fit. */
-static void print_answer(const struct ctl *c, const Loa__V1__SchedulerAnswer *a)
-{
-    char at[32];
-
-    if (c->json) {
-        out_json(json_pack(
-            "{s:o,s:o,s:o,s:I}", "entries",
-            entries_json(c, a->entries, a->n_entries), "interrupts",
-            entries_json(c, a->interrupts, a->n_interrupts), "conflicts",
-            entries_json(c, a->conflicts, a->n_conflicts),
-            "proposed_start_at_ms", (json_int_t)a->proposed_start_at_ms));
-        return;
-    }
-    for (size_t i = 0; i < a->n_entries; i++)
-        entry_text(c, a->entries[i]);
-    for (size_t i = 0; i < a->n_interrupts; i++) {
-        printf(c->english ? "interrupts: " : "sẽ cắt ngang: ");
-        entry_text(c, a->interrupts[i]);
-    }
-    for (size_t i = 0; i < a->n_conflicts; i++) {
-        printf(c->english ? "collides with: " : "trùng với: ");
-        entry_text(c, a->conflicts[i]);
-    }
-    if (a->proposed_start_at_ms != 0)
-        printf(c->english ? "free: %s\n" : "giờ trống gần nhất: %s\n",
-               out_time(a->proposed_start_at_ms, at));
-}
 
 static int ask(struct ctl *c, const Loa__V1__SchedulerRequest *q)
 {
@@ -97,7 +15,7 @@ static int ask(struct ctl *c, const Loa__V1__SchedulerRequest *q)
     int rc = link_ask(c, LINK_SCHEDULER, &q->base, &m);
 
     if (m != NULL) {
-        print_answer(c, (Loa__V1__SchedulerAnswer *)m);
+        schedule_print(c, (Loa__V1__SchedulerAnswer *)m, rc, NULL);
         protobuf_c_message_free_unpacked(m, NULL);
     }
     return rc;
@@ -185,67 +103,111 @@ static bool parse_class(const struct ctl *c, Loa__V1__BulletinClass *k)
     return false;
 }
 
-static bool parse_add(struct ctl *c,
-                      Loa__V1__ScheduleAdd *add,
-                      Loa__V1__Recurrence *r,
-                      char areas[][LOA_AREA_CAP],
-                      char **names)
+static int parse_add(struct ctl *c,
+                     Loa__V1__ScheduleAdd *add,
+                     Loa__V1__Recurrence *r,
+                     char areas[][LOA_AREA_CAP],
+                     char **names)
 {
     int64_t now_ms = clock_wall_ms();
     const char *at = ctl_option(c, "at"), *until = ctl_option(c, "until");
     const char *title = ctl_option(c, "title");
 
     if (at == NULL)
-        return ctl_fail(c, 0, "cần --at THỜI ĐIỂM", "--at TIME is needed");
+        return ctl_fail(c, CTL_USAGE, "cần --at THỜI ĐIỂM",
+                        "--at TIME is needed");
     if (!when_parse(c, at, now_ms, &add->start_at_ms) ||
         !parse_recurrence(c, r) || !parse_class(c, &add->class_))
-        return false;
+        return CTL_USAGE;
     if (until != NULL && !when_parse(c, until, now_ms, &r->until_ms))
-        return false;
+        return CTL_USAGE;
     if (r->frequency != 0 && until == NULL)
-        return ctl_fail(c, 0, "--repeat cần --until", "--repeat needs --until");
+        return ctl_fail(c, CTL_USAGE, "--repeat cần --until",
+                        "--repeat needs --until");
     add->n_areas = (size_t)c->positionals_n - 1;
     for (size_t i = 0; i < add->n_areas; i++) {
-        if (!link_area(c, c->positionals[i + 1], areas[i]))
-            return false;
+        int rc = link_area(c, c->positionals[i + 1], areas[i]);
+        if (rc != CTL_OK)
+            return rc;
         names[i] = areas[i];
     }
     add->areas = names;
     add->recurrence = r;
     add->title = (char *)(title != NULL ? title : "");
     add->dry_run = ctl_option(c, "dry-run") != NULL;
-    return true;
+    return CTL_OK;
+}
+
+/* Send it, and show what came, with who will hear it. */
+static int send_add(struct ctl *c, Loa__V1__ScheduleAdd *add)
+{
+    Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
+    json_t *audience = audience_find(c, add->areas, add->n_areas);
+    ProtobufCMessage *m;
+    int rc;
+
+    q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_ADD;
+    q.add = add;
+    rc = link_ask(c, LINK_SCHEDULER, &q.base, &m);
+    if (m != NULL) {
+        Loa__V1__SchedulerAnswer *a = (Loa__V1__SchedulerAnswer *)m;
+        for (size_t i = 0; add->dry_run && i < a->n_entries; i++)
+            a->entries[i]->bulletin_id.len = 0; /* It will never exist. */
+        schedule_print(c, a, rc, audience);
+        if (rc == CTL_OK && !c->json && a->n_entries > 0)
+            audience_print(c, audience, add->start_at_ms,
+                           a->entries[0]->duration_ms);
+        if (rc == CTL_OK && !c->json && add->dry_run)
+            printf(c->english ? "tried only: nothing was scheduled\n"
+                              : "chỉ thử: chưa lên lịch gì\n");
+        protobuf_c_message_free_unpacked(m, NULL);
+    }
+    json_decref(audience);
+    return rc;
+}
+
+static uint32_t duration_of(const Loa__V1__Content *k)
+{
+    Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
+        NULL, k->manifest.len, k->manifest.data);
+    uint32_t duration_ms = m != NULL ? m->duration_ms : 0;
+
+    if (m != NULL)
+        loa__v1__content_manifest__free_unpacked(m, NULL);
+    return duration_ms;
+}
+
+static int refuse_unapproved(struct ctl *c)
+{
+    return ctl_fail(c, CTL_REFUSED,
+                    "nội dung này chưa được duyệt cho các địa bàn đó",
+                    "this content is not approved for these areas");
 }
 
 static int run_add(struct ctl *c)
 {
     static char areas[CTL_POSITIONALS_MAX][LOA_AREA_CAP];
-    Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleAdd add = LOA__V1__SCHEDULE_ADD__INIT;
     Loa__V1__Recurrence r = LOA__V1__RECURRENCE__INIT;
     Loa__V1__ContentAnswer *found = NULL;
-    const ProtobufCBinaryData *approval;
+    const ProtobufCBinaryData *approval = NULL;
     char *names[CTL_POSITIONALS_MAX];
     uint8_t id[LOA_ID_BYTES];
-    int rc;
+    int rc = parse_add(c, &add, &r, areas, names);
 
-    if (!parse_add(c, &add, &r, areas, names))
-        return CTL_USAGE;
-    rc = link_content(c, c->positionals[0], &found);
-    if (rc == CTL_OK) {
+    if (rc == CTL_OK)
+        rc = link_content(c, c->positionals[0], &found);
+    if (rc == CTL_OK)
         approval = choose_approval(found->contents[0], areas, (int)add.n_areas);
-        if (approval == NULL) {
-            rc = ctl_fail(c, CTL_REFUSED,
-                          "nội dung này chưa được duyệt cho các địa bàn đó",
-                          "this content is not approved for these areas");
-        } else {
-            randombytes_buf(id, sizeof id);
-            add.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
-            add.approval = *approval;
-            q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_ADD;
-            q.add = &add;
-            rc = ask(c, &q);
-        }
+    if (rc == CTL_OK && approval == NULL)
+        rc = refuse_unapproved(c);
+    if (rc == CTL_OK)
+        rc = night_judge(c, add.start_at_ms, duration_of(found->contents[0]));
+    if (rc == CTL_OK) {
+        randombytes_buf(id, sizeof id);
+        add.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
+        add.approval = *approval;
+        rc = send_add(c, &add);
     }
     if (found != NULL)
         loa__v1__content_answer__free_unpacked(found, NULL);
@@ -254,17 +216,6 @@ static int run_add(struct ctl *c)
 
 /* --- change, cancel, list
  * -------------------------------------------------------- */
-
-static bool parse_id(const struct ctl *c,
-                     const char *text,
-                     uint8_t id[LOA_ID_BYTES])
-{
-    if (loa_unhex(text, id, LOA_ID_BYTES) == LOA_OK)
-        return true;
-    ctl_fail(c, 0, "%s: mã bản tin có 32 chữ số mười sáu",
-             "%s: a bulletin's id is 32 hexadecimal digits", text);
-    return false;
-}
 
 /* The areas of a bulletin, to choose an approval that covers them. */
 static int entry_areas(struct ctl *c,
@@ -303,16 +254,17 @@ static int run_change(struct ctl *c)
     const char *at = ctl_option(c, "at"), *content = ctl_option(c, "content");
     Loa__V1__ContentAnswer *found = NULL;
     uint8_t id[LOA_ID_BYTES];
-    int rc = CTL_OK, areas_n = 0;
+    int rc, areas_n = 0;
 
-    if (!parse_id(c, c->positionals[0], id))
-        return CTL_USAGE;
     if (at == NULL && content == NULL)
         return ctl_fail(c, CTL_USAGE, "cần --at, --content hoặc cả hai",
                         "--at, --content or both are needed");
     if (at != NULL && !when_parse(c, at, clock_wall_ms(), &change.start_at_ms))
         return CTL_USAGE;
-    if (content != NULL) {
+    rc = night_judge(c, change.start_at_ms, 0);
+    if (rc == CTL_OK)
+        rc = link_bulletin(c, c->positionals[0], id);
+    if (rc == CTL_OK && content != NULL) {
         rc = entry_areas(c, id, areas, &areas_n);
         if (rc == CTL_OK)
             rc = link_content(c, content, &found);
@@ -322,9 +274,7 @@ static int run_change(struct ctl *c)
         if (a != NULL)
             change.approval = *a;
         else if (rc == CTL_OK)
-            rc = ctl_fail(c, CTL_REFUSED,
-                          "nội dung này chưa được duyệt cho các địa bàn đó",
-                          "this content is not approved for these areas");
+            rc = refuse_unapproved(c);
     }
     change.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
     change.dry_run = ctl_option(c, "dry-run") != NULL;
@@ -342,9 +292,10 @@ static int run_cancel(struct ctl *c)
     Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleCancel cancel = LOA__V1__SCHEDULE_CANCEL__INIT;
     uint8_t id[LOA_ID_BYTES];
+    int rc = link_bulletin(c, c->positionals[0], id);
 
-    if (!parse_id(c, c->positionals[0], id))
-        return CTL_USAGE;
+    if (rc != CTL_OK)
+        return rc;
     cancel.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
     q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_CANCEL;
     q.cancel = &cancel;
@@ -358,11 +309,14 @@ static int run_ls(struct ctl *c)
     json_t *list = json_array();
     char under[LOA_AREA_CAP], after[256] = "";
     int64_t now_ms = clock_wall_ms();
+    bool any = false;
     const char *from = ctl_option(c, "from"), *until = ctl_option(c, "until");
     int rc;
 
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under) ||
-        (from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
+    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    if (rc != CTL_OK)
+        return rc;
+    if ((from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
         (until != NULL && !when_parse(c, until, now_ms, &find.until_ms)))
         return CTL_USAGE;
     find.under = under;
@@ -380,11 +334,15 @@ static int run_ls(struct ctl *c)
                     json_array_append_new(list, entry_json(c, a->entries[i]));
                 else
                     entry_text(c, a->entries[i]);
+            any = any || a->n_entries > 0;
             snprintf(after, sizeof after, "%s", a->next);
         }
         if (m != NULL)
             protobuf_c_message_free_unpacked(m, NULL);
     } while (rc == CTL_OK && after[0] != '\0');
+    if (rc == CTL_OK && !any)
+        ctl_empty(c, "không có bản tin nào trong thời gian này",
+                  "no bulletin in this time");
     if (rc == CTL_OK && c->json)
         out_json(json_incref(list));
     json_decref(list);
@@ -392,12 +350,13 @@ static int run_ls(struct ctl *c)
 }
 
 static const struct option_def add_options[] = {
-    {"at", "TIME", "2026-12-01T17:00, 17:00 or +5m (Vietnam time)"},
+    {"at", "TIME", "2026-12-01T17:00, 17:00 or +1h30m (Viet Nam time)"},
     {"class", "CLASS", "normal or priority (normal)"},
     {"repeat", "RULE", "daily or weekly:mon,thu"},
     {"until", "TIME", "last moment of a repetition"},
     {"title", "TEXT", "for lists (the content's title)"},
     {"dry-run", NULL, "show what would happen; change nothing"},
+    {"yes", NULL, "even between 22:00 and 05:00"},
     {NULL, NULL, NULL},
 };
 
@@ -405,6 +364,7 @@ static const struct option_def change_options[] = {
     {"at", "TIME", "the new time"},
     {"content", "ID", "the new content"},
     {"dry-run", NULL, "show what would happen; change nothing"},
+    {"yes", NULL, "even between 22:00 and 05:00"},
     {NULL, NULL, NULL},
 };
 

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loa/v1/registry.pb-c.h"
 #include "loactl/link.h"
 #include "proto/io/clock.h"
+
+#define ID_SHOWN 8 /* Digits: `report` takes so many. */
 
 static const char *presence_name(const struct ctl *c, Loa__V1__Presence p)
 {
@@ -28,12 +31,33 @@ static const char *event_name(Loa__V1__ReceiptEvent e)
     return (unsigned)e < sizeof names / sizeof names[0] ? names[e] : "?";
 }
 
-static json_t *status_json(const struct ctl *c, const Loa__V1__DeviceStatus *d)
+/* Remembers who is revoked: the collector does not know. */
+static void note_revoked(void *data, const Loa__V1__Device *d)
+{
+    if (d->revoked)
+        json_object_set_new(data, d->id, json_true());
+}
+
+/* {device: true} of the revoked ones; empty while the registry is silent. */
+static json_t *find_revoked(struct ctl *c, const char *under)
+{
+    json_t *revoked = json_object();
+
+    if (link_devices(c, under, note_revoked, revoked) != LINK_KNOWN)
+        ctl_warn(c, "sổ đăng ký không trả lời: không rõ loa nào bị thu hồi",
+                 "the registry does not answer: who is revoked is not known");
+    return revoked;
+}
+
+static json_t *status_json(const struct ctl *c,
+                           const Loa__V1__DeviceStatus *d,
+                           bool revoked)
 {
     const Loa__V1__Health *h = d->health;
-    json_t *j = json_pack("{s:s,s:s,s:s,s:o}", "device", d->device, "area",
+    json_t *j = json_pack("{s:s,s:s,s:s,s:b,s:o}", "device", d->device, "area",
                           d->area, "presence", presence_name(c, d->presence),
-                          "last_seen", json_time(d->last_seen_at_ms));
+                          "revoked", (int)revoked, "last_seen_at_ms",
+                          json_time(d->last_seen_at_ms));
 
     if (d->state != NULL)
         json_object_set_new(j, "software", json_string(d->state->software));
@@ -54,51 +78,95 @@ static json_t *status_json(const struct ctl *c, const Loa__V1__DeviceStatus *d)
     return j;
 }
 
-static int run_status(struct ctl *c)
+/* One device in both forms: of both lists one is printed. */
+static void add_status(const struct ctl *c,
+                       struct table *t,
+                       json_t *list,
+                       const Loa__V1__DeviceStatus *d,
+                       bool revoked)
+{
+    const Loa__V1__Health *h = d->health;
+    char volume[16] = "-", seen[32], presence[64];
+    char plays[2 * LOA_ID_BYTES + 1] = "-";
+
+    if (h != NULL)
+        snprintf(volume, sizeof volume, "%u %%", h->volume_percent);
+    if (h != NULL && h->playing_bulletin_id.len == LOA_ID_BYTES) {
+        loa_hex(h->playing_bulletin_id.data, LOA_ID_BYTES, plays);
+        plays[ID_SHOWN] = '\0';
+    }
+    snprintf(presence, sizeof presence, "%s%s", presence_name(c, d->presence),
+             !revoked     ? ""
+             : c->english ? ", REVOKED"
+                          : ", THU HỒI");
+    json_array_append_new(list, status_json(c, d, revoked));
+    table_row(t, d->device, d->area, presence,
+              out_time(d->last_seen_at_ms, seen), volume, plays);
+}
+
+static void status_table(const struct ctl *c, struct table *t)
+{
+    table_init(
+        t, 6, c->english ? "DEVICE" : "THIẾT BỊ",
+        c->english ? "AREA" : "ĐỊA BÀN", c->english ? "PRESENCE" : "KẾT NỐI",
+        c->english ? "LAST SEEN" : "THẤY LẦN CUỐI",
+        c->english ? "VOLUME" : "ÂM LƯỢNG", c->english ? "PLAYS" : "ĐANG PHÁT");
+}
+
+static int list_status(struct ctl *c,
+                       const char *under,
+                       struct table *t,
+                       json_t *list)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__DeviceStatusFind find = LOA__V1__DEVICE_STATUS_FIND__INIT;
-    char under[LOA_AREA_CAP], after[256] = "", seen[32];
-    json_t *list = json_array();
-    struct table t;
+    json_t *revoked = NULL;
+    char after[256] = "";
     int rc;
 
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under))
-        return CTL_USAGE;
-    table_init(&t, 5, c->english ? "DEVICE" : "THIẾT BỊ",
-               c->english ? "AREA" : "ĐỊA BÀN",
-               c->english ? "PRESENCE" : "KẾT NỐI",
-               c->english ? "LAST SEEN" : "THẤY LẦN CUỐI",
-               c->english ? "VOLUME" : "ÂM LƯỢNG");
-    find.under = under;
+    find.under = (char *)under;
     find.limit = 100;
+    find.after = after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_DEVICES;
     q.devices = &find;
     do {
         ProtobufCMessage *m;
-        find.after = after;
         rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-            for (size_t i = 0; i < a->n_devices; i++) {
-                const Loa__V1__DeviceStatus *d = a->devices[i];
-                char volume[16] = "-";
-                if (d->health != NULL)
-                    snprintf(volume, sizeof volume, "%u %%",
-                             d->health->volume_percent);
-                json_array_append_new(list, status_json(c, d));
-                table_row(&t, d->device, d->area, presence_name(c, d->presence),
-                          out_time(d->last_seen_at_ms, seen), volume);
-            }
-            snprintf(after, sizeof after, "%s", a->next);
+        Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
+        if (rc == CTL_OK && a->n_devices > 0 && revoked == NULL)
+            revoked = find_revoked(c, under);
+        for (size_t i = 0; rc == CTL_OK && i < a->n_devices; i++) {
+            const char *id = a->devices[i]->device;
+            add_status(c, t, list, a->devices[i],
+                       json_object_get(revoked, id) != NULL);
         }
+        snprintf(after, sizeof after, "%s", rc == CTL_OK ? a->next : "");
         if (m != NULL)
             protobuf_c_message_free_unpacked(m, NULL);
     } while (rc == CTL_OK && after[0] != '\0');
+    json_decref(revoked);
+    return rc;
+}
+
+static int run_status(struct ctl *c)
+{
+    char under[LOA_AREA_CAP];
+    json_t *list = json_array();
+    struct table t;
+    int rc;
+
+    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    if (rc != CTL_OK)
+        return rc;
+    status_table(c, &t);
+    rc = list_status(c, under, &t, list);
     if (rc == CTL_OK && c->json)
         out_json(json_incref(list));
-    else if (rc == CTL_OK)
+    else if (rc == CTL_OK && json_array_size(list) > 0)
         table_print(c, &t);
+    else if (rc == CTL_OK)
+        ctl_empty(c, "chưa biết loa nào ở đây",
+                  "nothing is known about loudspeakers here (yet)");
     json_decref(list);
     return rc;
 }
@@ -134,47 +202,83 @@ static void receipt_row(struct table *t,
               out_time(r->at_us / 1000, at), late, r->reason);
 }
 
-static int run_report(struct ctl *c)
+/* No receipt: is it a bulletin at all? Only a clear no is a refusal. */
+static int judge_empty(struct ctl *c, uint8_t id[LOA_ID_BYTES])
+{
+    Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
+    Loa__V1__ScheduleFind find = LOA__V1__SCHEDULE_FIND__INIT;
+    ProtobufCMessage *m;
+    int rc;
+
+    find.bulletin_id = (ProtobufCBinaryData){LOA_ID_BYTES, id};
+    q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_FIND;
+    q.find = &find;
+    rc = link_try(c, LINK_SCHEDULER, &q.base, LINK_TRY_MS, &m);
+    if (rc == CTL_REFUSED)
+        return ctl_fail(
+            c, CTL_REFUSED,
+            "chưa biết gì về bản tin hay lệnh này, và lịch không "
+            "có nó",
+            "nothing is known about this bulletin or command (yet), "
+            "and no schedule has it");
+    ctl_empty(c, "chưa biết gì về bản tin này",
+              "nothing is known about this bulletin (yet)");
+    if (m != NULL)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return CTL_OK;
+}
+
+static int list_report(struct ctl *c,
+                       uint8_t id[LOA_ID_BYTES],
+                       struct table *t,
+                       json_t *list)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__BulletinReport report = LOA__V1__BULLETIN_REPORT__INIT;
-    uint8_t id[LOA_ID_BYTES];
-    json_t *list = json_array();
-    struct table t;
     char after[256] = "";
     int rc;
 
-    if (loa_unhex(c->positionals[0], id, sizeof id) != LOA_OK)
-        return ctl_fail(c, CTL_USAGE, "%s: cần 32 chữ số mười sáu",
-                        "%s: want 32 hexadecimal digits", c->positionals[0]);
-    table_init(&t, 6, c->english ? "DEVICE" : "THIẾT BỊ",
-               c->english ? "AREA" : "ĐỊA BÀN",
-               c->english ? "EVENT" : "SỰ KIỆN", c->english ? "AT" : "LÚC",
-               c->english ? "BEGAN" : "LỆCH", c->english ? "REASON" : "LÝ DO");
-    report.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
+    report.bulletin_id = (ProtobufCBinaryData){LOA_ID_BYTES, id};
     report.limit = 200;
+    report.after = after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_BULLETIN;
     q.bulletin = &report;
     do {
         ProtobufCMessage *m;
-        report.after = after;
         rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-            for (size_t i = 0; i < a->n_receipts; i++) {
-                const Loa__V1__DeviceReceipt *d = a->receipts[i];
-                json_array_append_new(
-                    list, receipt_json(d->device, d->area, d->receipt));
-                receipt_row(&t, d->device, d->area, d->receipt);
-            }
-            snprintf(after, sizeof after, "%s", a->next);
+        Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
+        for (size_t i = 0; rc == CTL_OK && i < a->n_receipts; i++) {
+            const Loa__V1__DeviceReceipt *d = a->receipts[i];
+            json_array_append_new(list,
+                                  receipt_json(d->device, d->area, d->receipt));
+            receipt_row(t, d->device, d->area, d->receipt);
         }
+        snprintf(after, sizeof after, "%s", rc == CTL_OK ? a->next : "");
         if (m != NULL)
             protobuf_c_message_free_unpacked(m, NULL);
     } while (rc == CTL_OK && after[0] != '\0');
+    return rc;
+}
+
+static int run_report(struct ctl *c)
+{
+    uint8_t id[LOA_ID_BYTES];
+    json_t *list = json_array();
+    struct table t;
+    int rc = link_bulletin(c, c->positionals[0], id);
+
+    table_init(&t, 6, c->english ? "DEVICE" : "THIẾT BỊ",
+               c->english ? "AREA" : "ĐỊA BÀN",
+               c->english ? "EVENT" : "SỰ KIỆN", c->english ? "AT" : "LÚC",
+               c->english ? "BEGAN" : "LỆCH", c->english ? "REASON" : "LÝ DO");
+    if (rc == CTL_OK)
+        rc = list_report(c, id, &t, list);
+    bool empty = json_array_size(list) == 0;
+    if (rc == CTL_OK && empty)
+        rc = judge_empty(c, id);
     if (rc == CTL_OK && c->json)
         out_json(json_incref(list));
-    else if (rc == CTL_OK)
+    else if (rc == CTL_OK && !empty)
         table_print(c, &t);
     json_decref(list);
     return rc;
@@ -235,7 +339,7 @@ static void watch_receipts(const struct ctl *c,
         id[0] = '\0';
         if (r->bulletin_id.len == LOA_ID_BYTES)
             loa_hex(r->bulletin_id.data, LOA_ID_BYTES, id);
-        snprintf(text, sizeof text, "%s  %s  %.8s  %s", t->principal,
+        snprintf(text, sizeof text, "%s  %s  %s  %s", t->principal,
                  event_name(r->event), id, r->reason);
         line(c, receipt_json(t->principal, t->area, r), text);
     }
@@ -243,6 +347,7 @@ static void watch_receipts(const struct ctl *c,
         loa__v1__receipt_batch__free_unpacked(b, NULL);
 }
 
+/* What plays is told by the receipts: the summary is behind them. */
 static void watch_summary(const struct ctl *c, const struct mqtt_msg *m)
 {
     Loa__V1__Summary *s = loa__v1__summary__unpack(NULL, m->len, m->payload);
@@ -251,14 +356,14 @@ static void watch_summary(const struct ctl *c, const struct mqtt_msg *m)
     if (s == NULL)
         return;
     snprintf(text, sizeof text,
-             c->english ? "%s: %u online, %u lost, %u playing"
-                        : "%s: %u trực tuyến, %u mất liên lạc, %u đang phát",
-             s->area, s->online_n, s->lost_n, s->playing_n);
+             c->english ? "%s: %u online, %u lost"
+                        : "%s: %u trực tuyến, %u mất liên lạc",
+             s->area, s->online_n, s->lost_n);
     line(c,
-         json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}", "area", s->area, "online",
-                   (int)s->online_n, "lost", (int)s->lost_n, "playing",
-                   (int)s->playing_n, "started_today", (int)s->started_today_n,
-                   "finished_today", (int)s->finished_today_n),
+         json_pack("{s:s,s:i,s:i,s:i,s:i}", "area", s->area, "online",
+                   (int)s->online_n, "lost", (int)s->lost_n, "started_today",
+                   (int)s->started_today_n, "finished_today",
+                   (int)s->finished_today_n),
          text);
     loa__v1__summary__free_unpacked(s, NULL);
 }
@@ -284,9 +389,11 @@ static int run_watch(struct ctl *c)
     static char filters[3][LOA_TOPIC_CAP];
     const char *const list[] = {filters[0], filters[1], filters[2]};
     char under[LOA_AREA_CAP];
+    int rc =
+        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
 
-    if (!link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under))
-        return CTL_USAGE;
+    if (rc != CTL_OK)
+        return rc;
     snprintf(filters[0], LOA_TOPIC_CAP, "loa/1/up/state/%s/#", under);
     snprintf(filters[1], LOA_TOPIC_CAP, "loa/1/up/receipt/%s/#", under);
     snprintf(filters[2], LOA_TOPIC_CAP, "loa/1/pub/summary/%s", under);

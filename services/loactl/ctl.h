@@ -47,9 +47,17 @@ struct command {
 
 /* Tables of the command files, each ended by a row of NULLs. */
 extern const struct command commands_key[], commands_area[], commands_device[],
-    commands_content[], commands_schedule[], commands_status[];
+    commands_command[], commands_handin[], commands_content[],
+    commands_schedule[], commands_status[];
 
-struct link; /* The connection to the broker; see link.c. */
+struct link; /* The connection to the broker; see link_conn.c. */
+
+/* The last refusal, for --json. */
+struct ctl_error {
+    char code[32]; /* "conflict", "not_found", ...; "": by the exit code. */
+    char vi[640], en[640];
+    bool shown; /* It stands in what was printed already. */
+};
 
 /* One run of loactl. */
 struct ctl {
@@ -57,13 +65,16 @@ struct ctl {
     const char *positionals[CTL_POSITIONALS_MAX];
     int positionals_n;
     const char *values[CTL_OPTIONS_MAX]; /* Parallel to command->options. */
-    const char *host, *broker, *identity_path;
+    const char *host, *broker, *identity_path, *ca_file;
     unsigned port;
     unsigned timeout_s;
     bool json, english, color, quiet;
     struct loa_identity identity; /* Read on first use. */
     bool identity_read;
     struct link *link;
+    bool registry_silent;    /* It did not answer once: it is not asked again
+                              * about what we can do without. */
+    struct ctl_error *error; /* A sentence of ctl_fail() is noted in it. */
 };
 
 /* The value of an option of the command; NULL if it was not given. A flag that
@@ -88,6 +99,26 @@ const struct loa_identity *ctl_identity(struct ctl *c);
 int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
     __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
 
+/* A sentence that stops nothing: stderr only. */
+void ctl_warn(const struct ctl *c, const char *vi, const char *en, ...)
+    __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
+
+/* A list is empty: a sentence on stderr, which scripts (--json) do not need. */
+void ctl_empty(const struct ctl *c, const char *vi, const char *en);
+
+/* {"code": ..., "vi": ..., "en": ...} of the last refusal; marks it shown. */
+json_t *ctl_error_json(const struct ctl *c, int exit);
+
+/* --- completion.c --------------------------------------------------------- */
+
+/* Every table of commands, and the options that all of them take; both end with
+ * a row of NULLs. In main.c. */
+extern const struct command *const ctl_tables[];
+extern const struct option_def ctl_globals[];
+
+/* A bash script on stdout. */
+int completion_print(void);
+
 /* --- out.c: what a person or a script reads on stdout --------------------- */
 
 /* Print (with --json: the object or array, one line) and free it. */
@@ -105,7 +136,11 @@ void table_print(const struct ctl *c, struct table *t); /* And free. */
 
 /* "2026-12-01 17:00:05" in Asia/Ho_Chi_Minh; 0 is "-". */
 const char *out_time(int64_t at_ms, char buf[32]);
-json_t *json_time(int64_t at_ms); /* ISO 8601 with +07:00, or null. */
+/* The same with what --at needs to hit it exactly: "2026-12-01T17:00:05+07:00".
+ */
+const char *out_time_exact(int64_t at_ms, char buf[32]);
+json_t *json_time(int64_t at_ms);  /* Unix ms, or null for 0. */
+json_t *json_tenths(double value); /* Rounded to one decimal. */
 json_t *json_hex(const void *data, size_t len);
 const char *out_hex(const void *data, size_t len, char *buf);
 
@@ -117,7 +152,7 @@ void out_progress(const struct ctl *c, const char *label, unsigned permille);
  */
 
 /* "2026-12-01T17:00", "2026-12-01 17:00:05", "17:00" (today, or tomorrow if
- * that is past), "+90s", "+5m", "+2h", "+1d" -> Unix ms. False after a
+ * that is past), "+90s", "+5m", "+1h30m", "+1d" -> Unix ms. False after a
  * sentence. */
 bool when_parse(const struct ctl *c,
                 const char *text,

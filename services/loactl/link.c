@@ -1,5 +1,6 @@
-#include "loactl/link.h"
+#include "loactl/link_conn.h"
 
+#include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +10,9 @@
 #include "loa/v1/services.pb-c.h"
 #include "proto/envelope.h"
 #include "proto/io/clock.h"
-#include "proto/io/identity_file.h"
-#include "proto/trust.h"
 
 #define AGAIN_MS 3000          /* An unanswered request goes out again. */
 #define REQUEST_LIFE_MS 300000 /* And is void after this. */
-#define TICK_MS 100
-#define MEMORY_BYTES (5u * LOA_ENVELOPE_BYTES_MAX)
 
 static const struct service {
     const char *name;
@@ -34,39 +31,6 @@ static const struct service {
     [LINK_TELEMETRY] = {"telemetry-collector", LOA_TYPE_TELEMETRY_REQUEST,
                         LOA_TYPE_TELEMETRY_ANSWER,
                         &loa__v1__telemetry_answer__descriptor},
-};
-
-/* One request in flight: the sealed envelope, sent until it is answered. */
-struct slot {
-    bool used;
-    enum link_service service;
-    uint8_t message_id[LOA_ID_BYTES];
-    uint8_t *envelope;
-    size_t envelope_len;
-    uint64_t sent_ms; /* Monotonic; 0: not yet. */
-    uint64_t deadline_ms;
-    ProtobufCMessage *answer; /* Once it came. */
-};
-
-struct link {
-    struct ctl *c;
-    uv_loop_t loop;
-    uv_timer_t tick;
-    uv_signal_t sigint;
-    struct mqtt mqtt;
-    struct identity_login login;
-    struct loa_trust trust;
-    struct loa_arena arena;
-    uint8_t *memory;
-    char client_id[LOA_CLIENT_CAP];
-    char reply_filter[LOA_TOPIC_CAP];
-    struct slot slots[LINK_WINDOW];
-    bool connected, interrupted;
-    uint64_t connect_deadline_ms;
-    bool (*on_message)(void *data, const struct mqtt_msg *m);
-    void *listener;
-    bool listening;
-    int published; /* link_publish: 1 taken, -1 refused. */
 };
 
 /* --- answers ----------------------------------------------------------------
@@ -109,7 +73,7 @@ static void take_answer(struct link *l, const struct mqtt_msg *m)
         services[s->service].as, NULL, e.header.body.len, e.header.body.data);
 }
 
-static void on_message(void *data, const struct mqtt_msg *m)
+void link_on_message(void *data, const struct mqtt_msg *m)
 {
     struct link *l = data;
     struct loa_topic t;
@@ -118,173 +82,6 @@ static void on_message(void *data, const struct mqtt_msg *m)
         take_answer(l, m);
     else if (l->listening && !l->on_message(l->listener, m))
         l->listening = false;
-}
-
-/* --- the connection ---------------------------------------------------------
- */
-
-static void on_connected(void *data)
-{
-    struct link *l = data;
-
-    l->connected = true;
-    for (size_t i = 0; i < LINK_WINDOW; i++)
-        l->slots[i].sent_ms = 0;
-}
-
-static void on_lost(void *data)
-{
-    ((struct link *)data)->connected = false;
-}
-
-static void on_tick(uv_timer_t *t)
-{
-    (void)t; /* Its only purpose is that uv_run(ONCE) returns. */
-}
-
-static void on_signal(uv_signal_t *s, int signum)
-{
-    (void)signum;
-    ((struct link *)s->data)->interrupted = true;
-}
-
-/* Several loactl of one person may run at once: the client id has a random
- * suffix. */
-static void name_client(struct link *l)
-{
-    uint8_t r[6];
-    char hex[2 * sizeof r + 1];
-
-    randombytes_buf(r, sizeof r);
-    loa_hex(r, sizeof r, hex);
-    snprintf(l->client_id, sizeof l->client_id, "%s-%s",
-             l->c->identity.leaf.principal, hex);
-}
-
-static int password(void *data, char *buf, size_t cap)
-{
-    return identity_password(&((struct link *)data)->login, buf, cap);
-}
-
-static int start_mqtt(struct link *l)
-{
-    const struct loa_identity *id = &l->c->identity;
-    struct mqtt_filter filter = {l->reply_filter, 1};
-    struct mqtt_conf conf = {.host = l->c->host,
-                             .port = l->c->port,
-                             .client_id = l->client_id,
-                             .username = id->leaf.principal,
-                             .password = password,
-                             .filters = &filter,
-                             .filters_n = 1,
-                             .policy = MQTT_RETRY,
-                             .retry_ms_min = 300,
-                             .retry_ms_max = 2000,
-                             .on_connected = on_connected,
-                             .on_message = on_message,
-                             .on_lost = on_lost,
-                             .data = l};
-
-    name_client(l);
-    l->login = (struct identity_login){id, l->c->broker, l->client_id};
-    snprintf(l->reply_filter, sizeof l->reply_filter, "loa/1/rpc/reply/%s/@%s",
-             id->leaf.area, id->leaf.principal);
-    return mqtt_open(&l->mqtt, &l->loop, &conf);
-}
-
-static struct link *link_new(struct ctl *c)
-{
-    struct link *l = calloc(1, sizeof *l);
-
-    if (l == NULL)
-        return NULL;
-    l->c = c;
-    l->memory = malloc(MEMORY_BYTES);
-    if (l->memory == NULL || uv_loop_init(&l->loop) != 0) {
-        free(l->memory);
-        free(l);
-        return NULL;
-    }
-    loa_arena_init(&l->arena, l->memory, MEMORY_BYTES);
-    loa_trust_init(&l->trust, c->identity.root);
-    uv_timer_init(&l->loop, &l->tick);
-    uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS);
-    uv_signal_init(&l->loop, &l->sigint);
-    l->sigint.data = l;
-    uv_signal_start(&l->sigint, on_signal, SIGINT);
-    return l;
-}
-
-/* Run the loop until something happens; CTL_UNREACHABLE on Ctrl-C. */
-static int turn(struct link *l)
-{
-    uv_run(&l->loop, UV_RUN_ONCE);
-    return l->interrupted
-               ? ctl_fail(l->c, CTL_UNREACHABLE, "đã dừng", "interrupted")
-               : CTL_OK;
-}
-
-static int open_link(struct ctl *c)
-{
-    const struct loa_identity *id = ctl_identity(c);
-    uint64_t deadline_ms = clock_mono_ms() + c->timeout_s * 1000ull;
-    int rc = CTL_OK;
-
-    if (id == NULL)
-        return CTL_USAGE;
-    if (id->certificates_n == 0 || !id->root_known)
-        return ctl_fail(c, CTL_USAGE,
-                        "%s: chưa có chứng thư, hãy xin cấp (loactl key issue)",
-                        "%s: it holds no certificate: have one issued "
-                        "(loactl key issue)",
-                        c->identity_path);
-    if (c->link == NULL) {
-        c->link = link_new(c);
-        if (c->link == NULL)
-            return ctl_fail(c, CTL_FAILED, "hết bộ nhớ", "out of memory");
-        if (start_mqtt(c->link) != LOA_OK)
-            return ctl_fail(c, CTL_FAILED, "không mở được kết nối tới %s",
-                            "cannot open a connection to %s", c->host);
-    }
-    while (rc == CTL_OK && !c->link->connected) {
-        if (clock_mono_ms() > deadline_ms)
-            return ctl_fail(c, CTL_UNREACHABLE,
-                            "không kết nối được máy chủ %s cổng %u (tắt, sai "
-                            "địa chỉ, hoặc từ chối danh tính này)",
-                            "no connection to the broker at %s port %u (down, "
-                            "another address, or it refuses this identity)",
-                            c->host, c->port);
-        rc = turn(c->link);
-    }
-    return rc;
-}
-
-static void on_walk(uv_handle_t *h, void *arg)
-{
-    (void)arg;
-    if (!uv_is_closing(h))
-        uv_close(h, NULL);
-}
-
-void link_close(struct ctl *c)
-{
-    struct link *l = c->link;
-
-    if (l == NULL)
-        return;
-    if (l->mqtt.loop != NULL)
-        mqtt_close(&l->mqtt);
-    uv_close((uv_handle_t *)&l->tick, NULL);
-    uv_close((uv_handle_t *)&l->sigint, NULL);
-    uv_run(&l->loop, UV_RUN_DEFAULT);
-    uv_walk(&l->loop, on_walk, NULL);
-    uv_run(&l->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&l->loop);
-    for (size_t i = 0; i < LINK_WINDOW; i++)
-        free(l->slots[i].envelope);
-    free(l->memory);
-    free(l);
-    c->link = NULL;
 }
 
 /* --- requests ---------------------------------------------------------------
@@ -357,7 +154,7 @@ int link_start(struct ctl *c,
                const ProtobufCMessage *request,
                int *slot)
 {
-    int rc = open_link(c);
+    int rc = link_open(c);
     struct link *l = c->link;
     int i = 0;
 
@@ -383,44 +180,98 @@ int link_start(struct ctl *c,
     return CTL_OK;
 }
 
+/* "CODE_NOT_FOUND" becomes "not_found". */
+static void name_code(const struct ctl *c, int code)
+{
+    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+        &loa__v1__status__code__descriptor, code);
+    const char *name = v != NULL ? v->name : "CODE_FAILED";
+    size_t i = 0;
+
+    for (name += strlen("CODE_");
+         name[i] != '\0' && i + 1 < sizeof c->error->code; i++)
+        c->error->code[i] = (char)tolower((unsigned char)name[i]);
+    c->error->code[i] = '\0';
+}
+
 /* Field 1 of every answer is its Status; absent means OK (code 0). */
-static int judge(const struct ctl *c, const ProtobufCMessage *answer)
+static int judge(const struct ctl *c,
+                 const ProtobufCMessage *answer,
+                 bool quietly)
 {
     const Loa__V1__Status *s =
         ((const Loa__V1__RegistryAnswer *)answer)->status;
 
     if (s == NULL || s->code == LOA__V1__STATUS__CODE__CODE_OK)
         return CTL_OK;
-    return ctl_fail(c, CTL_REFUSED, "%s", "%s",
-                    c->english ? s->text_en : s->text_vi);
+    if (quietly)
+        return CTL_REFUSED;
+    ctl_fail(c, CTL_REFUSED, "%s", "%s", c->english ? s->text_en : s->text_vi);
+    snprintf(c->error->vi, sizeof c->error->vi, "%s", s->text_vi);
+    snprintf(c->error->en, sizeof c->error->en, "%s", s->text_en);
+    name_code(c, s->code);
+    return CTL_REFUSED;
 }
 
-int link_wait(struct ctl *c, int slot, ProtobufCMessage **answer)
+/* The answer of a slot, which is free then; NULL: none came in time. */
+static int await(struct ctl *c, struct slot *s, ProtobufCMessage **answer)
 {
-    struct link *l = c->link;
-    struct slot *s = &l->slots[slot];
     int rc = CTL_OK;
 
     *answer = NULL;
-    while (rc == CTL_OK && s->answer == NULL) {
-        if (clock_mono_ms() > s->deadline_ms) {
-            rc = ctl_fail(c, CTL_UNREACHABLE,
-                          "%s không trả lời trong %u giây; chưa biết đã làm "
-                          "hay chưa, cứ lặp lại lệnh",
-                          "no answer from %s within %u s; whether it was done "
-                          "is not known, look before you repeat it",
-                          services[s->service].name, c->timeout_s);
-            break;
-        }
-        send_due(l);
-        rc = turn(l);
+    while (rc == CTL_OK && s->answer == NULL &&
+           clock_mono_ms() <= s->deadline_ms) {
+        send_due(c->link);
+        rc = link_turn(c->link);
     }
     s->used = false;
     if (rc != CTL_OK)
         return rc;
     *answer = s->answer;
     s->answer = NULL;
-    return judge(c, *answer);
+    return CTL_OK;
+}
+
+int link_wait(struct ctl *c, int slot, ProtobufCMessage **answer)
+{
+    struct slot *s = &c->link->slots[slot];
+    int rc = await(c, s, answer);
+
+    if (rc != CTL_OK)
+        return rc;
+    if (*answer == NULL)
+        return ctl_fail(c, CTL_UNREACHABLE,
+                        "%s không trả lời trong %u giây; chưa biết đã làm "
+                        "hay chưa, hãy xem lại trước khi lặp lại lệnh",
+                        "no answer from %s within %u s; whether it was done "
+                        "is not known, look before you repeat it",
+                        services[s->service].name, c->timeout_s);
+    return judge(c, *answer, false);
+}
+
+int link_try(struct ctl *c,
+             enum link_service service,
+             const ProtobufCMessage *request,
+             uint64_t within_ms,
+             ProtobufCMessage **answer)
+{
+    int slot, rc;
+
+    *answer = NULL;
+    if (service == LINK_REGISTRY && c->registry_silent)
+        return CTL_UNREACHABLE;
+    rc = link_start(c, service, request, &slot);
+    if (rc != CTL_OK)
+        return rc;
+    struct slot *s = &c->link->slots[slot];
+    if (s->deadline_ms > clock_mono_ms() + within_ms)
+        s->deadline_ms = clock_mono_ms() + within_ms;
+    rc = await(c, s, answer);
+    if (rc == CTL_OK && *answer == NULL) {
+        c->registry_silent = c->registry_silent || service == LINK_REGISTRY;
+        rc = CTL_UNREACHABLE;
+    }
+    return rc == CTL_OK ? judge(c, *answer, true) : rc;
 }
 
 int link_ask(struct ctl *c,
@@ -444,7 +295,7 @@ int link_listen(struct ctl *c,
                 bool (*on_msg)(void *data, const struct mqtt_msg *m),
                 void *data)
 {
-    int rc = open_link(c);
+    int rc = link_open(c);
     struct link *l = c->link;
 
     if (rc != CTL_OK)
@@ -478,7 +329,7 @@ int link_publish(struct ctl *c,
 {
     struct mqtt_msg m = {
         .topic = topic, .payload = payload, .len = len, .qos = 1};
-    int rc = open_link(c);
+    int rc = link_open(c);
     struct link *l = c->link;
 
     if (rc != CTL_OK)
@@ -487,7 +338,7 @@ int link_publish(struct ctl *c,
     if (mqtt_publish(&l->mqtt, &m, on_published, l) != LOA_OK)
         return ctl_fail(c, CTL_UNREACHABLE, "không gửi được", "cannot send");
     while (rc == CTL_OK && l->published == 0 && l->connected)
-        rc = turn(l);
+        rc = link_turn(l);
     if (rc == CTL_OK && l->published < 0)
         return ctl_fail(c, CTL_REFUSED, "máy chủ không cho phép gửi vào %s",
                         "the broker does not let you send to %s", topic);

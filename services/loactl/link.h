@@ -14,7 +14,10 @@
 #include "loactl/ctl.h"
 #include "proto/io/mqtt.h"
 
+#define LINK_NAME_CAP 160
 #define LINK_WINDOW 16 /* Requests in flight. */
+
+struct Loa__V1__Device;
 
 enum link_service {
     LINK_REGISTRY,
@@ -22,6 +25,10 @@ enum link_service {
     LINK_SCHEDULER,
     LINK_TELEMETRY,
 };
+
+/* Connect, or say why not: CTL_OK, CTL_USAGE (no usable identity),
+ * CTL_UNREACHABLE, CTL_FAILED. Does nothing when connected. */
+int link_open(struct ctl *c);
 
 /* Ask and wait. The answer is unpacked with `as` and is the caller's to free
  * (protobuf_c_message_free_unpacked). CTL_OK: the Status of the answer is OK.
@@ -32,8 +39,19 @@ int link_ask(struct ctl *c,
              const ProtobufCMessage *request,
              ProtobufCMessage **answer);
 
-/* The same in two halves, to have several in flight. link_start() waits while
- * the window is full. A slot is freed by link_wait(). */
+/* Ask what we can do without: at most within_ms once connected, and no sentence
+ * about the answer. CTL_OK, CTL_REFUSED with *answer set; CTL_UNREACHABLE: no
+ * answer in time, *answer is NULL. A registry that was silent once is not asked
+ * again. */
+#define LINK_TRY_MS 2500
+int link_try(struct ctl *c,
+             enum link_service service,
+             const ProtobufCMessage *request,
+             uint64_t within_ms,
+             ProtobufCMessage **answer);
+
+/* The same as link_ask() in two halves, to have several in flight. link_start()
+ * waits while the window is full. A slot is freed by link_wait(). */
 int link_start(struct ctl *c,
                enum link_service service,
                const ProtobufCMessage *request,
@@ -60,9 +78,36 @@ void link_close(struct ctl *c);
 /* --- things that several commands ask ----------------------------------------
  */
 
-/* The area that a person means: a path, a code or a name. False after a
- * sentence (none, or several: they are listed). Own area for NULL. */
-bool link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP]);
+/* The area that a person means: a path, a code or a name; own area for NULL.
+ * CTL_USAGE, CTL_REFUSED after a sentence (none, or several: they are listed).
+ * A path is taken as it stands, with a warning, while the registry is silent.
+ */
+int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP]);
+
+/* Whether the registry knows a path. name may be NULL; else it gets the name,
+ * "" if it is not known. */
+enum link_known { LINK_KNOWN, LINK_NO_SUCH, LINK_SILENT };
+enum link_known link_area_known(struct ctl *c,
+                                const char *path,
+                                char name[LINK_NAME_CAP]);
+
+/* The same of a device that hangs in or below an area. */
+enum link_known link_device_known(struct ctl *c,
+                                  const char *id,
+                                  const char *area);
+
+/* Every device of the registry below an area. LINK_SILENT: it did not answer,
+ * or does not let us see them; some may have been told. */
+enum link_known link_devices(struct ctl *c,
+                             const char *under,
+                             void (*each)(void *data,
+                                          const struct Loa__V1__Device *d),
+                             void *data);
+
+/* The bulletin that a person means: 32 hexadecimal digits as they stand, or
+ * their beginning (8 or more), which the scheduler completes. CTL_USAGE,
+ * CTL_REFUSED after a sentence (none, or several: they are listed). */
+int link_bulletin(struct ctl *c, const char *text, uint8_t id[LOA_ID_BYTES]);
 
 /* The content that a person means: 64 hexadecimal digits, or their beginning
  * (8 or more). *found is the caller's to free. */

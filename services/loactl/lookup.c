@@ -25,48 +25,151 @@ static void list_candidates(const struct ctl *c,
         fprintf(stderr, "  ...\n");
 }
 
-bool link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
+/* A code or a name: the registry alone knows. */
+static int area_by_name(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__AreaFind find = LOA__V1__AREA_FIND__INIT;
-    const struct loa_identity *id = ctl_identity(c);
     ProtobufCMessage *m;
     Loa__V1__RegistryAnswer *a;
-    bool found = false;
+    int rc;
 
-    if (id == NULL)
-        return false;
-    if (text == NULL || strchr(text, '/') != NULL ||
-        strcmp(text, id->leaf.area) == 0) {
-        if (text != NULL && !loa_area_valid(text)) {
-            ctl_fail(c, 0, "%s: không phải đường dẫn địa bàn",
-                     "%s: not an area path", text);
-            return false;
-        }
-        snprintf(out, LOA_AREA_CAP, "%s", text != NULL ? text : id->leaf.area);
-        return true;
-    }
     find.text = (char *)text;
     find.limit = 20;
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
     q.area_find = &find;
-    if (link_ask(c, LINK_REGISTRY, &q.base, &m) != CTL_OK) {
+    rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
+    a = (Loa__V1__RegistryAnswer *)m;
+    if (rc == CTL_OK && a->n_areas == 0) {
+        rc = ctl_fail(c, CTL_REFUSED, "%s: không có địa bàn này",
+                      "%s: there is no such area", text);
+    } else if (rc == CTL_OK && a->n_areas > 1 &&
+               strcmp(a->areas[0]->code, text) != 0) {
+        list_candidates(c, text, a);
+        rc = CTL_REFUSED;
+    } else if (rc == CTL_OK) {
+        snprintf(out, LOA_AREA_CAP, "%s", a->areas[0]->path);
+    }
+    if (m != NULL)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return rc;
+}
+
+enum link_known link_area_known(struct ctl *c,
+                                const char *path,
+                                char name[LINK_NAME_CAP])
+{
+    Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
+    Loa__V1__AreaFind find = LOA__V1__AREA_FIND__INIT;
+    enum link_known known = LINK_NO_SUCH;
+    ProtobufCMessage *m;
+
+    if (name != NULL)
+        name[0] = '\0';
+    find.text = (char *)path;
+    find.limit = 1;
+    q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
+    q.area_find = &find;
+    if (link_try(c, LINK_REGISTRY, &q.base, LINK_TRY_MS, &m) != CTL_OK) {
+        known = LINK_SILENT;
+    } else {
+        Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
+        if (a->n_areas > 0 && strcmp(a->areas[0]->path, path) == 0)
+            known = LINK_KNOWN;
+        if (known == LINK_KNOWN && name != NULL)
+            snprintf(name, LINK_NAME_CAP, "%s", a->areas[0]->name);
+    }
+    if (m != NULL)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return known;
+}
+
+int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
+{
+    const struct loa_identity *id = ctl_identity(c);
+    int rc;
+
+    if (id == NULL)
+        return CTL_USAGE;
+    if (text == NULL) {
+        snprintf(out, LOA_AREA_CAP, "%s", id->leaf.area);
+        return CTL_OK;
+    }
+    if (strchr(text, '/') == NULL && strcmp(text, id->leaf.area) != 0)
+        return area_by_name(c, text, out);
+    if (!loa_area_valid(text))
+        return ctl_fail(c, CTL_USAGE, "%s: không phải đường dẫn địa bàn",
+                        "%s: not an area path", text);
+    snprintf(out, LOA_AREA_CAP, "%s", text);
+    rc = link_open(c);
+    if (rc != CTL_OK)
+        return rc;
+    switch (link_area_known(c, text, NULL)) {
+        case LINK_NO_SUCH:
+            return ctl_fail(c, CTL_REFUSED, "%s: không có địa bàn này",
+                            "%s: there is no such area", text);
+        case LINK_SILENT:
+            ctl_warn(c, "sổ đăng ký không trả lời: chưa kiểm tra được %s",
+                     "the registry does not answer: %s was not checked", text);
+            return CTL_OK;
+        default:
+            return CTL_OK;
+    }
+}
+
+enum link_known link_device_known(struct ctl *c,
+                                  const char *id,
+                                  const char *area)
+{
+    Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
+    Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
+    enum link_known known = LINK_NO_SUCH;
+    ProtobufCMessage *m;
+    int rc;
+
+    find.id = (char *)id;
+    q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
+    q.device_find = &find;
+    rc = link_try(c, LINK_REGISTRY, &q.base, LINK_TRY_MS, &m);
+    Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
+    if (rc != CTL_OK && rc != CTL_REFUSED)
+        known = LINK_SILENT;
+    else if (rc == CTL_OK && a->n_devices > 0 &&
+             loa_area_within(a->devices[0]->area, area))
+        known = LINK_KNOWN;
+    if (m != NULL)
+        protobuf_c_message_free_unpacked(m, NULL);
+    return known;
+}
+
+enum link_known link_devices(struct ctl *c,
+                             const char *under,
+                             void (*each)(void *data, const Loa__V1__Device *d),
+                             void *data)
+{
+    Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
+    Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
+    char after[256] = "";
+    int rc;
+
+    find.under = (char *)under;
+    find.limit = 500;
+    find.after = after;
+    q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
+    q.device_find = &find;
+    do {
+        ProtobufCMessage *m;
+        rc = link_try(c, LINK_REGISTRY, &q.base, LINK_TRY_MS, &m);
+        if (rc == CTL_OK) {
+            Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
+            for (size_t i = 0; i < a->n_devices; i++)
+                each(data, a->devices[i]);
+            snprintf(after, sizeof after, "%s", a->next);
+        }
         if (m != NULL)
             protobuf_c_message_free_unpacked(m, NULL);
-        return false;
-    }
-    a = (Loa__V1__RegistryAnswer *)m;
-    if (a->n_areas == 0) {
-        ctl_fail(c, 0, "%s: không có địa bàn này", "%s: there is no such area",
-                 text);
-    } else if (a->n_areas > 1 && strcmp(a->areas[0]->code, text) != 0) {
-        list_candidates(c, text, a);
-    } else {
-        snprintf(out, LOA_AREA_CAP, "%s", a->areas[0]->path);
-        found = true;
-    }
-    protobuf_c_message_free_unpacked(m, NULL);
-    return found;
+    } while (rc == CTL_OK && after[0] != '\0');
+    return rc == CTL_OK ? LINK_KNOWN : LINK_SILENT;
 }
 
 static bool is_hash(ProtobufCBinaryData h, const uint8_t hash[LOA_HASH_BYTES])

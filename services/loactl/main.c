@@ -16,17 +16,18 @@
 #include "proto/io/identity_file.h"
 #include "proto/io/log.h"
 
-static const struct command *const tables[] = {
-    commands_key,     commands_area,     commands_device,
-    commands_content, commands_schedule, commands_status,
+const struct command *const ctl_tables[] = {
+    commands_key,      commands_area,   commands_device,
+    commands_command,  commands_handin, commands_content,
+    commands_schedule, commands_status, NULL,
 };
-#define TABLES_N (sizeof tables / sizeof tables[0])
 
-static const struct option_def globals[] = {
+const struct option_def ctl_globals[] = {
     {"identity", "FILE", "who you are: your identity file (LOA_IDENTITY)"},
     {"host", "HOST", "the broker's address (LOA_HOST; 127.0.0.1)"},
     {"port", "PORT", "the broker's port (LOA_PORT; 1883)"},
     {"broker", "NAME", "the broker's name in logins (LOA_BROKER; loa)"},
+    {"ca", "FILE", "TLS: who signs the broker's certificate (LOA_CA)"},
     {"timeout", "SECONDS", "how long to wait for an answer (30)"},
     {"lang", "vi|en", "language of sentences (LOA_LANG; from LANG, else vi)"},
     {"json", NULL, "print JSON for scripts"},
@@ -71,20 +72,62 @@ bool ctl_number(const struct ctl *c,
     return false;
 }
 
-int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
+static void say(const struct ctl *c, const char *text)
 {
-    va_list ap;
-
     fprintf(stderr, "loactl");
     if (c->command != NULL)
         fprintf(stderr, " %s%s%s", c->command->group,
                 c->command->verb[0] != '\0' ? " " : "", c->command->verb);
-    fprintf(stderr, ": ");
+    fprintf(stderr, ": %s\n", text);
+}
+
+int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
+{
+    struct ctl_error *e = c->error;
+    va_list ap;
+
+    e->code[0] = '\0';
+    e->shown = false;
     va_start(ap, en);
-    vfprintf(stderr, c->english ? en : vi, ap);
+    vsnprintf(e->vi, sizeof e->vi, vi, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    va_start(ap, en);
+    vsnprintf(e->en, sizeof e->en, en, ap);
+    va_end(ap);
+    say(c, c->english ? e->en : e->vi);
     return exit;
+}
+
+void ctl_warn(const struct ctl *c, const char *vi, const char *en, ...)
+{
+    char text[640];
+    va_list ap;
+
+    va_start(ap, en);
+    vsnprintf(text, sizeof text, c->english ? en : vi, ap);
+    va_end(ap);
+    say(c, text);
+}
+
+void ctl_empty(const struct ctl *c, const char *vi, const char *en)
+{
+    if (!c->json)
+        say(c, c->english ? en : vi);
+}
+
+json_t *ctl_error_json(const struct ctl *c, int exit)
+{
+    static const char *const names[] = {
+        [CTL_OK] = "ok",         [CTL_REFUSED] = "refused",
+        [CTL_USAGE] = "usage",   [CTL_UNREACHABLE] = "unreachable",
+        [CTL_FAILED] = "failed",
+    };
+    struct ctl_error *e = c->error;
+
+    e->shown = true;
+    return json_pack("{s:s,s:s,s:s}", "code",
+                     e->code[0] != '\0' ? e->code : names[exit], "vi", e->vi,
+                     "en", e->en);
 }
 
 const struct loa_identity *ctl_identity(struct ctl *c)
@@ -121,19 +164,34 @@ static void print_options(const struct option_def *o)
     }
 }
 
+/* Of one group, or of all (NULL). */
+static void list_commands(const char *group)
+{
+    for (size_t t = 0; ctl_tables[t] != NULL; t++)
+        for (const struct command *m = ctl_tables[t]; m->group != NULL; m++) {
+            char head[64];
+            if (group != NULL && strcmp(m->group, group) != 0)
+                continue;
+            snprintf(head, sizeof head, "%s %s %s", m->group, m->verb, m->args);
+            printf("  %-38s %s\n", head, m->about);
+        }
+}
+
+static void help_group(const char *group)
+{
+    printf("usage: loactl [OPTIONS] %s COMMAND [ARGUMENTS]\n\n", group);
+    list_commands(group);
+    printf("\nloactl %s COMMAND --help says more about one.\n", group);
+}
+
 static void help_all(void)
 {
     printf(
         "loactl -- what is on air, and how it gets there\n\n"
         "usage: loactl [OPTIONS] COMMAND [ARGUMENTS]\n\n");
-    for (size_t t = 0; t < TABLES_N; t++)
-        for (const struct command *m = tables[t]; m->group != NULL; m++) {
-            char head[64];
-            snprintf(head, sizeof head, "%s %s %s", m->group, m->verb, m->args);
-            printf("  %-38s %s\n", head, m->about);
-        }
+    list_commands(NULL);
     printf("  %-38s %s\n\n", "completion bash", "a script for the shell");
-    print_options(globals);
+    print_options(ctl_globals);
     printf(
         "\nexample: loactl --identity editor.id content add news.wav\n"
         "exit: 0 done, 1 refused, 2 wrong usage, 3 no answer, 4 failed\n");
@@ -147,82 +205,13 @@ static void help_command(const struct command *m)
     printf("\nexample: %s\n", m->example);
 }
 
-/* --- completion
- * --------------------------------------------------------------- */
-
-static void complete_group(const struct command *table)
-{
-    const char *group = table->group;
-
-    printf("    %s) words=\"", group);
-    for (const struct command *m = table; m->group != NULL; m++)
-        if (strcmp(m->group, group) == 0 && m->verb[0] != '\0')
-            printf("%s ", m->verb);
-    printf("\" ;;\n");
-}
-
-/* One group may share its table with others (status, watch). */
-static void complete_groups(const struct command *table)
-{
-    const char *last = "";
-
-    for (const struct command *m = table; m->group != NULL; m++)
-        if (strcmp(m->group, last) != 0) {
-            complete_group(m);
-            last = m->group;
-        }
-}
-
-static int print_completion(void)
-{
-    printf(
-        "# bash completion of loactl: source <(loactl completion bash)\n"
-        "_loactl() {\n"
-        "  local cur=${COMP_WORDS[COMP_CWORD]} words= group= verb= w i\n"
-        "  for ((i = 1; i < COMP_CWORD; i++)); do w=${COMP_WORDS[i]}\n"
-        "    case $w in --identity|--host|--port|--broker|--timeout|--lang)"
-        " ((i++)) ;; -*) ;;\n"
-        "      *) if [ -z \"$group\" ]; then group=$w;"
-        " elif [ -z \"$verb\" ]; then verb=$w; fi ;; esac\n"
-        "  done\n"
-        "  if [ -z \"$group\" ]; then words=\"completion");
-    for (size_t t = 0; t < TABLES_N; t++) {
-        const char *last = "";
-        for (const struct command *m = tables[t]; m->group != NULL; m++) {
-            if (strcmp(last, m->group) != 0)
-                printf(" %s", m->group);
-            last = m->group;
-        }
-    }
-    printf("\"\n  elif [ -z \"$verb\" ]; then case $group in\n");
-    for (size_t t = 0; t < TABLES_N; t++)
-        complete_groups(tables[t]);
-    printf("    esac\n  fi\n  case \"$group $verb\" in\n");
-    for (size_t t = 0; t < TABLES_N; t++)
-        for (const struct command *m = tables[t]; m->group != NULL; m++) {
-            printf("    \"%s %s\") words+=\" ", m->group, m->verb);
-            for (const struct option_def *o = m->options;
-                 o != NULL && o->name != NULL; o++)
-                printf("--%s ", o->name);
-            printf("\" ;;\n");
-        }
-    printf("  esac\n  words+=\"");
-    for (const struct option_def *o = globals; o->name != NULL; o++)
-        printf(" --%s", o->name);
-    printf(
-        "\"\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-        "  [[ $cur == -* ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n}\n"
-        "complete -F _loactl loactl\n");
-    return CTL_OK;
-}
-
 /* --- the command line -------------------------------------------------------
  */
 
 static const struct command *find(const char *group, const char *verb)
 {
-    for (size_t t = 0; t < TABLES_N; t++)
-        for (const struct command *m = tables[t]; m->group != NULL; m++)
+    for (size_t t = 0; ctl_tables[t] != NULL; t++)
+        for (const struct command *m = ctl_tables[t]; m->group != NULL; m++)
             if (strcmp(m->group, group) == 0 &&
                 (m->verb[0] == '\0' ||
                  (verb != NULL && strcmp(m->verb, verb) == 0)))
@@ -252,6 +241,17 @@ static bool set_port(struct ctl *c, const char *text, unsigned *out, long max)
     return true;
 }
 
+static bool set_language(struct ctl *c, const char *text)
+{
+    if (strcmp(text, "vi") != 0 && strcmp(text, "en") != 0) {
+        ctl_fail(c, 0, "%s: chỉ có tiếng Việt (vi) và tiếng Anh (en)",
+                 "%s: there are Vietnamese (vi) and English (en)", text);
+        return false;
+    }
+    c->english = strcmp(text, "en") == 0;
+    return true;
+}
+
 static bool set_global(struct ctl *c, const char *name, const char *value)
 {
     if (strcmp(name, "identity") == 0)
@@ -264,8 +264,10 @@ static bool set_global(struct ctl *c, const char *name, const char *value)
         return set_port(c, value, &c->port, 65535);
     else if (strcmp(name, "timeout") == 0)
         return set_port(c, value, &c->timeout_s, 86400);
+    else if (strcmp(name, "ca") == 0)
+        c->ca_file = value;
     else if (strcmp(name, "lang") == 0)
-        c->english = strcmp(value, "en") == 0;
+        return set_language(c, value);
     else if (strcmp(name, "json") == 0)
         c->json = true;
     else if (strcmp(name, "quiet") == 0)
@@ -275,20 +277,22 @@ static bool set_global(struct ctl *c, const char *name, const char *value)
 
 static bool from_environment(struct ctl *c)
 {
-    const char *lang = getenv("LOA_LANG");
+    const char *lang = getenv("LANG"), *own = getenv("LOA_LANG");
     const char *port = getenv("LOA_PORT");
     const char *text;
 
-    if (lang == NULL)
-        lang = getenv("LANG");
     c->english = lang != NULL && strncmp(lang, "en", 2) == 0;
     c->host = (text = getenv("LOA_HOST")) != NULL ? text : "127.0.0.1";
     c->broker = (text = getenv("LOA_BROKER")) != NULL ? text : "loa";
     c->identity_path = getenv("LOA_IDENTITY");
+    c->ca_file = getenv("LOA_CA");
+    if (c->ca_file != NULL && c->ca_file[0] == '\0')
+        c->ca_file = NULL;
     c->port = 1883;
     c->timeout_s = 30;
     c->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
-    return port == NULL || set_port(c, port, &c->port, 65535);
+    return (own == NULL || set_language(c, own)) &&
+           (port == NULL || set_port(c, port, &c->port, 65535));
 }
 
 /* One "--name", "--name value" or "--name=value" at argv[*i]. */
@@ -302,13 +306,13 @@ static bool take_option(struct ctl *c, int argc, char *argv[], int *i)
     const struct option_def *o = own + (at >= 0 ? at : 0);
 
     if (at < 0) {
-        int g = find_option(globals, name, len);
+        int g = find_option(ctl_globals, name, len);
         if (g < 0) {
             ctl_fail(c, 0, "không có tuỳ chọn %s; xem --help",
                      "there is no option %s; see --help", argv[*i]);
             return false;
         }
-        o = &globals[g];
+        o = &ctl_globals[g];
     }
     if (o->arg != NULL) {
         if (name[len] == '=') {
@@ -328,9 +332,11 @@ static bool take_option(struct ctl *c, int argc, char *argv[], int *i)
 }
 
 /* The command's words come first among the words that are no options. */
-static void find_command(struct ctl *c, int argc, char *argv[])
+static void find_command(struct ctl *c,
+                         int argc,
+                         char *argv[],
+                         const char *words[2])
 {
-    const char *words[2] = {NULL, NULL};
     int n = 0;
 
     for (int i = 1; i < argc && n < 2; i++) {
@@ -338,8 +344,8 @@ static void find_command(struct ctl *c, int argc, char *argv[])
             words[n++] = argv[i];
             continue;
         }
-        int g = find_option(globals, argv[i] + 2, strlen(argv[i] + 2));
-        if (g >= 0 && globals[g].arg != NULL)
+        int g = find_option(ctl_globals, argv[i] + 2, strlen(argv[i] + 2));
+        if (g >= 0 && ctl_globals[g].arg != NULL)
             i++;
     }
     if (n > 0)
@@ -377,52 +383,90 @@ static bool wants(const char *what, const char *brief, int argc, char *argv[])
     return false;
 }
 
+static bool is_group(const char *word)
+{
+    for (size_t t = 0; ctl_tables[t] != NULL; t++)
+        for (const struct command *m = ctl_tables[t]; m->group != NULL; m++)
+            if (word != NULL && strcmp(m->group, word) == 0)
+                return true;
+    return false;
+}
+
+static int help(const struct ctl *c, int argc, const char *group)
+{
+    if (c->command != NULL)
+        help_command(c->command);
+    else if (is_group(group))
+        help_group(group);
+    else
+        help_all();
+    return argc == 1 ? CTL_USAGE : CTL_OK;
+}
+
 /* Everything about the command line that needs no command to run; -1: go on. */
 static int before(struct ctl *c, int argc, char *argv[])
 {
+    const char *words[2] = {NULL, NULL};
+
     if (wants("--version", "-V", argc, argv)) {
         printf("loactl %s\n", LOA_VERSION);
         return CTL_OK;
     }
-    find_command(c, argc, argv);
-    if (wants("--help", "-h", argc, argv) || argc == 1) {
-        if (c->command != NULL)
-            help_command(c->command);
-        else
-            help_all();
-        return argc == 1 ? CTL_USAGE : CTL_OK;
+    find_command(c, argc, argv, words);
+    if (wants("--help", "-h", argc, argv) || argc == 1)
+        return help(c, argc, words[0]);
+    if (words[0] != NULL && strcmp(words[0], "completion") == 0) {
+        if (words[1] != NULL && strcmp(words[1], "bash") == 0)
+            return completion_print();
+        return ctl_fail(c, CTL_USAGE, "chỉ có cho bash: loactl completion bash",
+                        "there is one for bash only: loactl completion bash");
     }
-    if (c->command == NULL && wants("completion", "completion", argc, argv))
-        return print_completion();
+    if (c->command == NULL && is_group(words[0]))
+        return ctl_fail(
+            c, CTL_USAGE, "%s cần một lệnh con; xem loactl %s --help",
+            "%s needs a command; see loactl %s --help", words[0], words[0]);
     if (c->command == NULL)
         return ctl_fail(c, CTL_USAGE, "không có lệnh này; xem loactl --help",
                         "there is no such command; see loactl --help");
     return -1;
 }
 
+/* Parse, run, and 0..4. */
+static int run(struct ctl *c, int argc, char *argv[])
+{
+    int rc;
+
+    if (!from_environment(c))
+        return CTL_USAGE;
+    rc = before(c, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!parse(c, argc, argv))
+        return CTL_USAGE;
+    if (c->positionals_n < c->command->args_min ||
+        c->positionals_n > c->command->args_max)
+        return ctl_fail(c, CTL_USAGE, "cách dùng: loactl %s %s %s",
+                        "usage: loactl %s %s %s", c->command->group,
+                        c->command->verb, c->command->args);
+    return c->command->run(c);
+}
+
 int main(int argc, char *argv[])
 {
-    static struct ctl c;
+    static struct ctl_error error;
+    static struct ctl c = {.error = &error};
     int rc;
 
     setlocale(LC_CTYPE, "C.UTF-8");
     log_level = LOG_ERROR; /* A person reads; sentences come from ctl_fail(). */
     if (sodium_init() < 0)
         return CTL_FAILED;
-    if (!from_environment(&c))
-        return CTL_USAGE;
-    rc = before(&c, argc, argv);
-    if (rc >= 0)
-        return rc;
-    if (!parse(&c, argc, argv))
-        return CTL_USAGE;
-    if (c.positionals_n < c.command->args_min ||
-        c.positionals_n > c.command->args_max)
-        return ctl_fail(&c, CTL_USAGE, "cách dùng: loactl %s %s %s",
-                        "usage: loactl %s %s %s", c.command->group,
-                        c.command->verb, c.command->args);
-    rc = c.command->run(&c);
+    /* Even a wrong command line is answered in the form that was asked for. */
+    c.json = wants("--json", "--json", argc, argv);
+    rc = run(&c, argc, argv);
     link_close(&c);
+    if (rc != CTL_OK && c.json && !error.shown && error.en[0] != '\0')
+        out_json(json_pack("{s:o}", "error", ctl_error_json(&c, rc)));
     sodium_memzero(&c.identity, sizeof c.identity);
     return rc;
 }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +22,30 @@ const char *out_time(int64_t at_ms, char buf[32])
     return buf;
 }
 
+const char *out_time_exact(int64_t at_ms, char buf[32])
+{
+    _Static_assert(LOA_CIVIL_CAP <= 32, "buf");
+    if (at_ms == 0)
+        snprintf(buf, 32, "-");
+    else
+        loa_civil_format(at_ms, buf);
+    return buf;
+}
+
 json_t *json_time(int64_t at_ms)
 {
-    char buf[LOA_CIVIL_CAP];
+    return at_ms == 0 ? json_null() : json_integer(at_ms);
+}
 
-    if (at_ms == 0)
-        return json_null();
-    loa_civil_format(at_ms, buf);
-    return json_string(buf);
+json_t *json_tenths(double value)
+{
+    return json_real(round(value * 10) / 10);
 }
 
 void out_json(json_t *value)
 {
-    json_dumpf(value, stdout, JSON_COMPACT);
+    /* Six digits: -23.2, not -23.199999999999999. */
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(value);
 }

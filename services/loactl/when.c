@@ -5,32 +5,36 @@
 #include "loactl/ctl.h"
 #include "proto/civil.h"
 
-/* "+90s", "+5m", "+2h", "+1d". */
+static int64_t unit_ms(char unit)
+{
+    switch (unit) {
+        case 's':
+            return 1000;
+        case 'm':
+            return 60000;
+        case 'h':
+            return 3600000;
+        case 'd':
+            return LOA_DAY_MS;
+        default:
+            return 0;
+    }
+}
+
+/* "+90s", "+5m", "+1h30m", "+1d". */
 static bool relative(const char *text, int64_t now_ms, int64_t *at_ms)
 {
-    char *end;
-    long n = strtol(text + 1, &end, 10);
-    long long unit_ms;
+    const char *p = text + 1;
 
-    switch (*end) {
-        case 's':
-            unit_ms = 1000;
-            break;
-        case 'm':
-            unit_ms = 60000;
-            break;
-        case 'h':
-            unit_ms = 3600000;
-            break;
-        case 'd':
-            unit_ms = LOA_DAY_MS;
-            break;
-        default:
+    *at_ms = now_ms;
+    do {
+        char *end;
+        long n = *p >= '0' && *p <= '9' ? strtol(p, &end, 10) : -1;
+        if (n < 0 || n > 100000000 || unit_ms(*end) == 0)
             return false;
-    }
-    if (end == text + 1 || end[1] != '\0' || n < 0 || n > 100000000)
-        return false;
-    *at_ms = now_ms + n * unit_ms;
+        *at_ms += n * unit_ms(*end);
+        p = end + 1;
+    } while (*p != '\0');
     return true;
 }
 
@@ -61,7 +65,8 @@ bool when_parse(const struct ctl *c,
     fault = loa_civil_parse(text, at_ms);
     if (fault == LOA_CIVIL_OK)
         return true;
-    ctl_fail(c, 0, "%s: %s (hoặc 17:00, +5m)", "%s: %s (or 17:00, +5m)", text,
+    ctl_fail(c, 0, "%s: %s (hoặc 17:00, +5m, +1h30m)",
+             "%s: %s (or 17:00, +5m, +1h30m)", text,
              loa_civil_text(fault, !c->english));
     return false;
 }

@@ -1,0 +1,184 @@
+/* cmd_command.c -- commands to loudspeakers: stop, volume. */
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loa/v1/device.pb-c.h"
+#include "loactl/link.h"
+#include "proto/io/clock.h"
+
+#define COMMAND_LIFE_MS 60000
+
+/* Devices would refuse it, one by one and out of sight. */
+static bool may_command(const struct ctl *c, const char *area)
+{
+    const struct loa_certificate *me = &c->identity.leaf;
+
+    if ((me->powers & LOA_POWER_COMMAND) != 0 &&
+        loa_area_within(area, me->area))
+        return true;
+    ctl_fail(c, 0, "chứng thư của bạn không có quyền ra lệnh (command) trên %s",
+             "your certificate lacks the power command over %s", area);
+    return false;
+}
+
+static int send_command(struct ctl *c,
+                        const char *to_area,
+                        Loa__V1__Command *command)
+{
+    static uint8_t envelope[LOA_ENVELOPE_BYTES_MAX];
+    uint8_t body[256];
+    char topic[LOA_TOPIC_CAP], hex[2 * LOA_ID_BYTES + 1];
+    const char *device = ctl_option(c, "device");
+    struct loa_signer signer = loa_identity_signer(&c->identity);
+    struct loa_header h = {.type = LOA_TYPE_COMMAND};
+    size_t len;
+    int rc;
+
+    if (!may_command(c, to_area))
+        return CTL_REFUSED;
+    command->device = (char *)(device != NULL ? device : "");
+    snprintf(h.area, sizeof h.area, "%s", to_area);
+    randombytes_buf(h.message_id, LOA_ID_BYTES);
+    h.counter = (uint64_t)clock_wall_us();
+    h.issued_at_ms = clock_wall_ms();
+    h.expires_at_ms = h.issued_at_ms + COMMAND_LIFE_MS;
+    h.body = (struct loa_bytes){body, loa__v1__command__pack(command, body)};
+    if (loa_topic_build(topic, sizeof topic, LOA_PLANE_DOWN, "command", to_area,
+                        device) != LOA_OK ||
+        loa_envelope_seal(&h, &signer, envelope, sizeof envelope, &len) !=
+            LOA_OK)
+        return ctl_fail(c, CTL_USAGE, "thiết bị hoặc địa bàn sai",
+                        "the device or the area is malformed");
+    rc = link_publish(c, topic, envelope, len);
+    if (rc == CTL_OK && c->json)
+        out_json(json_pack("{s:s,s:s}", "command",
+                           out_hex(h.message_id, LOA_ID_BYTES, hex), "area",
+                           to_area));
+    else if (rc == CTL_OK)
+        printf(c->english ? "sent to %s; who obeyed: loactl report %s\n"
+                          : "đã gửi tới %s; ai đã làm: loactl report %s\n",
+               to_area, out_hex(h.message_id, LOA_ID_BYTES, hex));
+    return rc;
+}
+
+/* The area of `stop`: a path goes as it is, since silence must not wait for
+ * the registry; only a name must be looked up. */
+static int stop_area(struct ctl *c, char area[LOA_AREA_CAP])
+{
+    const char *text = c->positionals_n > 0 ? c->positionals[0] : NULL;
+
+    if (text == NULL || strchr(text, '/') == NULL)
+        return link_area(c, text, area);
+    if (ctl_identity(c) == NULL)
+        return CTL_USAGE;
+    if (!loa_area_valid(text))
+        return ctl_fail(c, CTL_USAGE, "%s: không phải đường dẫn địa bàn",
+                        "%s: not an area path", text);
+    snprintf(area, LOA_AREA_CAP, "%s", text);
+    return CTL_OK;
+}
+
+static void warn_silent(const struct ctl *c)
+{
+    ctl_warn(c, "sổ đăng ký không trả lời: chưa kiểm tra được nơi nhận",
+             "the registry does not answer: the target was not checked");
+}
+
+/* After it was sent: was there anybody to hear it? */
+static int check_stop(struct ctl *c, const char *area)
+{
+    const char *device = ctl_option(c, "device");
+    enum link_known known = link_area_known(c, area, NULL);
+
+    if (known == LINK_NO_SUCH)
+        return ctl_fail(c, CTL_REFUSED,
+                        "đã gửi, nhưng sổ đăng ký không có địa bàn %s",
+                        "sent, but the registry knows no area %s", area);
+    if (known == LINK_KNOWN && device != NULL)
+        known = link_device_known(c, device, area);
+    if (known == LINK_NO_SUCH)
+        return ctl_fail(c, CTL_REFUSED, "đã gửi, nhưng %s không có thiết bị %s",
+                        "sent, but in %s there is no device %s", area, device);
+    if (known == LINK_SILENT)
+        warn_silent(c);
+    return CTL_OK;
+}
+
+static int run_stop(struct ctl *c)
+{
+    Loa__V1__Command command = LOA__V1__COMMAND__INIT;
+    Loa__V1__Stop stop = LOA__V1__STOP__INIT;
+    const char *bulletin = ctl_option(c, "bulletin");
+    uint8_t id[LOA_ID_BYTES];
+    char area[LOA_AREA_CAP];
+    int rc = stop_area(c, area);
+
+    if (rc == CTL_OK && bulletin != NULL) {
+        rc = link_bulletin(c, bulletin, id);
+        stop.bulletin_id = (ProtobufCBinaryData){sizeof id, id};
+    }
+    command.what_case = LOA__V1__COMMAND__WHAT_STOP;
+    command.stop = &stop;
+    if (rc == CTL_OK)
+        rc = send_command(c, area, &command);
+    return rc == CTL_OK ? check_stop(c, area) : rc;
+}
+
+static int check_device(struct ctl *c, const char *device, const char *area)
+{
+    switch (link_device_known(c, device, area)) {
+        case LINK_NO_SUCH:
+            return ctl_fail(c, CTL_REFUSED, "%s không có thiết bị %s",
+                            "in %s there is no device %s", area, device);
+        case LINK_SILENT:
+            warn_silent(c);
+            return CTL_OK;
+        default:
+            return CTL_OK;
+    }
+}
+
+static int run_volume(struct ctl *c)
+{
+    Loa__V1__Command command = LOA__V1__COMMAND__INIT;
+    Loa__V1__SetVolume volume = LOA__V1__SET_VOLUME__INIT;
+    const char *device = ctl_option(c, "device");
+    char area[LOA_AREA_CAP], *end;
+    unsigned long percent = strtoul(c->positionals[1], &end, 10);
+    int rc;
+
+    if (*c->positionals[1] < '0' || *c->positionals[1] > '9' || *end != '\0' ||
+        percent > 100)
+        return ctl_fail(c, CTL_USAGE, "%s: âm lượng từ 0 đến 100",
+                        "%s: a volume is 0 to 100", c->positionals[1]);
+    rc = link_area(c, c->positionals[0], area);
+    if (rc == CTL_OK && device != NULL)
+        rc = check_device(c, device, area);
+    volume.percent = (uint32_t)percent;
+    command.what_case = LOA__V1__COMMAND__WHAT_SET_VOLUME;
+    command.set_volume = &volume;
+    return rc == CTL_OK ? send_command(c, area, &command) : rc;
+}
+
+static const struct option_def stop_options[] = {
+    {"bulletin", "ID", "only this bulletin; else whatever is playing"},
+    {"device", "ID", "only this device of the area"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_def volume_options[] = {
+    {"device", "ID", "only this device of the area"},
+    {NULL, NULL, NULL},
+};
+
+const struct command commands_command[] = {
+    {"device", "stop", "[AREA]", "silence, now",
+     "loactl device stop vn/08/070/02215", stop_options, 0, 1, run_stop},
+    {"device", "volume", "AREA PERCENT", "set how loud",
+     "loactl device volume vn/08/070/02215 60", volume_options, 2, 2,
+     run_volume},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
+};

@@ -1,0 +1,12 @@
+/* content.h -- how a content is shown, to all commands alike. */
+
+#ifndef LOA_LOACTL_CONTENT_H
+#define LOA_LOACTL_CONTENT_H
+
+#include "loa/v1/services.pb-c.h"
+#include "loactl/ctl.h"
+
+/* A line for people, or an object (--json). */
+void content_print(const struct ctl *c, const Loa__V1__Content *k);
+
+#endif /* LOA_LOACTL_CONTENT_H */

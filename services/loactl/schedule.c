@@ -1,0 +1,134 @@
+/* schedule.c -- how the answers of the scheduler are shown. */
+
+#include "loactl/schedule.h"
+
+#include <stdio.h>
+
+#include "proto/io/clock.h"
+
+static const char *class_name(const struct ctl *c, Loa__V1__BulletinClass k)
+{
+    if (k == LOA__V1__BULLETIN_CLASS__BULLETIN_CLASS_PRIORITY)
+        return c->english || c->json ? "priority" : "ưu tiên";
+    return c->english || c->json ? "normal" : "thường";
+}
+
+/* Where it stands. Its starts are those still to come or under way. */
+static const char *stage_name(const struct ctl *c,
+                              const Loa__V1__ScheduleEntry *e)
+{
+    bool en = c->english || c->json;
+    int64_t now_ms = clock_wall_ms();
+
+    if (e->cancelled)
+        return en ? "cancelled" : "đã huỷ";
+    if (e->n_starts_at_ms == 0 ||
+        (e->n_starts_at_ms == 1 &&
+         e->starts_at_ms[0] + e->duration_ms <= now_ms))
+        return en ? "over" : "đã qua";
+    if (e->starts_at_ms[0] <= now_ms)
+        return en ? "on air" : "đang phát";
+    return en ? "coming" : "sắp tới";
+}
+
+json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
+{
+    json_t *areas = json_array(), *starts = json_array();
+
+    for (size_t i = 0; i < e->n_areas; i++)
+        json_array_append_new(areas, json_string(e->areas[i]));
+    for (size_t i = 0; i < e->n_starts_at_ms; i++)
+        json_array_append_new(starts, json_integer(e->starts_at_ms[i]));
+    return json_pack("{s:o,s:o,s:s,s:o,s:s,s:i,s:o,s:s,s:b,s:s}", "bulletin",
+                     json_hex(e->bulletin_id.data, e->bulletin_id.len), "areas",
+                     areas, "class", class_name(c, e->class_), "content",
+                     json_hex(e->content_hash.data, e->content_hash.len),
+                     "title", e->title, "duration_ms", (int)e->duration_ms,
+                     "starts_at_ms", starts, "requested_by", e->requested_by,
+                     "cancelled", (int)e->cancelled, "stage", stage_name(c, e));
+}
+
+void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
+{
+    char id[2 * LOA_ID_BYTES + 1] = "-", at[32];
+
+    if (e->bulletin_id.len == LOA_ID_BYTES)
+        loa_hex(e->bulletin_id.data, LOA_ID_BYTES, id);
+    printf("%s  %s  %.1f s  %s  %s  (%s)\n  ->", id,
+           out_time(e->n_starts_at_ms > 0 ? e->starts_at_ms[0] : 0, at),
+           e->duration_ms / 1000.0, class_name(c, e->class_), e->title,
+           stage_name(c, e));
+    for (size_t i = 0; i < e->n_areas; i++)
+        printf(" %s", e->areas[i]);
+    if (e->n_starts_at_ms > 1)
+        printf(c->english ? "  (+%zu more times)" : "  (+%zu lần nữa)",
+               e->n_starts_at_ms - 1);
+    putchar('\n');
+}
+
+static json_t *entries_json(const struct ctl *c,
+                            Loa__V1__ScheduleEntry **entries,
+                            size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, entry_json(c, entries[i]));
+    return list;
+}
+
+static json_t *answer_json(const struct ctl *c,
+                           const Loa__V1__SchedulerAnswer *a)
+{
+    return json_pack("{s:o,s:o,s:o,s:I}", "entries",
+                     entries_json(c, a->entries, a->n_entries), "interrupts",
+                     entries_json(c, a->interrupts, a->n_interrupts),
+                     "conflicts", entries_json(c, a->conflicts, a->n_conflicts),
+                     "proposed_start_at_ms",
+                     (json_int_t)a->proposed_start_at_ms);
+}
+
+static void labelled(const struct ctl *c,
+                     const char *label,
+                     Loa__V1__ScheduleEntry **entries,
+                     size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf("%s: ", label);
+        entry_text(c, entries[i]);
+    }
+}
+
+static void answer_text(const struct ctl *c, const Loa__V1__SchedulerAnswer *a)
+{
+    char at[32];
+
+    for (size_t i = 0; i < a->n_entries; i++)
+        entry_text(c, a->entries[i]);
+    labelled(c, c->english ? "interrupts" : "sẽ cắt ngang", a->interrupts,
+             a->n_interrupts);
+    labelled(c, c->english ? "collides with" : "trùng với", a->conflicts,
+             a->n_conflicts);
+    if (a->proposed_start_at_ms != 0)
+        printf(c->english ? "free: --at %s\n" : "giờ trống gần nhất: --at %s\n",
+               out_time_exact(a->proposed_start_at_ms, at));
+}
+
+void schedule_print(const struct ctl *c,
+                    const Loa__V1__SchedulerAnswer *a,
+                    int rc,
+                    json_t *audience)
+{
+    json_t *j;
+
+    if (!c->json) {
+        answer_text(c, a);
+        return;
+    }
+    j = answer_json(c, a);
+    if (audience != NULL)
+        json_object_set(j, "audience", audience);
+    if (rc != CTL_OK)
+        json_object_set_new(j, "error", ctl_error_json(c, rc));
+    out_json(j);
+}
