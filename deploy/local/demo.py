@@ -91,7 +91,7 @@ class Bulletin:
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000))
         done = stack.loactl("lan", "schedule", "add", self.content["content"],
                             self.area, "--at", f"{at}.{at_ms % 1000:03d}Z",
-                            check=False)
+                            "--yes", check=False)
         answer = json.loads(done.stdout) if done.stdout.strip() else {}
         if done.returncode == 1 and answer.get("proposed_start_at_ms"):
             # Something of an earlier run is on air then: take the free time.

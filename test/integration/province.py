@@ -72,7 +72,7 @@ class Province(Stack):
         """Schedule; the entry, or the finished process with check=False."""
         areas = [areas] if isinstance(areas, str) else areas
         done = self.loactl(who, "schedule", "add", content["content"], *areas,
-                           "--at", iso(start_ms), *more, check=check)
+                           "--at", iso(start_ms), "--yes", *more, check=check)
         return done["entries"][0] if check else done
 
     def report(self, bulletin):

@@ -86,10 +86,10 @@ def test_tiers(province, communes, said):
     province.loactl("lan", "schedule", "cancel",
                     entries["cancelled"]["bulletin"])
     province.loactl("lan", "schedule", "change", entries["moved"]["bulletin"],
-                    "--at", iso(late))
+                    "--at", iso(late), "--yes")
     province.loactl("lan", "schedule", "change",
                     entries["replaced"]["bulletin"], "--at", iso(late),
-                    "--content", said["instead"]["content"])
+                    "--yes", "--content", said["instead"]["content"])
 
     expected = {n: set().union(*(devices_below(communes, a) for a in areas))
                 for n, (areas, _) in plan.items()}

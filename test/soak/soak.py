@@ -71,7 +71,7 @@ def farewell(rig, office):
          "id": None, "starts": [at_ms], "ops": [], "who": "lan",
          "class": "normal"}
     answer, rc = e._op(b, "add", "schedule", "add", content["hash"], "vn",
-                       "--at", work.iso(at_ms), "--title", b["title"],
+                       "--at", work.iso(at_ms), "--yes", "--title", b["title"],
                        start_ms=at_ms)
     office.bulletins.append(b)
     if rc != 0:

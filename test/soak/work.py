@@ -198,7 +198,7 @@ class Editor:
             b["starts"].append(at_ms)
             answer, rc = self._op(
                 b, "add", "schedule", "add", b["content"]["hash"], *b["areas"],
-                "--at", iso(at_ms), "--title", b["title"], "--class",
+                "--at", iso(at_ms), "--yes", "--title", b["title"], "--class",
                 b["class"], start_ms=at_ms)
             if rc == OK and answer:
                 b["id"] = answer["entries"][0]["bulletin"]
@@ -213,7 +213,7 @@ class Editor:
             at_ms = self._start(b)
             b["starts"].append(at_ms)
             self._op(b, "move", "schedule", "change", b["id"], "--at",
-                     iso(at_ms), start_ms=at_ms)
+                     iso(at_ms), "--yes", start_ms=at_ms)
         elif dice < 0.36:
             self.o.ask(self.who, "report", b["id"])
         elif dice < 0.42:
