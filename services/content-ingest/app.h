@@ -12,6 +12,7 @@
 #include "content-ingest/io_export.h"
 #include "content-ingest/io_jobs.h"
 #include "content-ingest/io_needs.h"
+#include "content-ingest/io_retained.h"
 #include "content-ingest/io_sender.h"
 #include "content-ingest/io_sweep.h"
 #include "content-ingest/io_uploads.h"
@@ -30,6 +31,7 @@ struct app {
     struct jobs jobs;
     struct contents contents;
     struct needs_io needs_io;
+    struct retained retained;
     struct sender sender;
     struct sweep sweep;
     struct exports exports;

@@ -90,9 +90,11 @@ void messages_take(void *data, const struct mqtt_msg *msg)
     if (loa_topic_parse(msg->topic, &t) != LOA_OK)
         return;
     if (t.plane == LOA_PLANE_DOWN && strcmp(t.kind, "programme") == 0 &&
-        t.principal[0] == '\0')
+        t.principal[0] == '\0') {
+        retained_heard(&a->retained);
         needs_io_programme(&a->needs_io, t.area, p);
-    else if (t.plane == LOA_PLANE_UP && strcmp(t.kind, "want") == 0 &&
-             t.principal[0] != '\0')
+    } else if (t.plane == LOA_PLANE_UP && strcmp(t.kind, "want") == 0 &&
+               t.principal[0] != '\0') {
         on_want(a, &t, msg);
+    }
 }

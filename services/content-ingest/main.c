@@ -70,6 +70,10 @@ static void wire_modules(struct app *a)
     a->needs_io.needs = &a->needs;
     a->needs_io.own_area = s->identity.leaf.area;
     a->needs_io.changed = feed_needs_changed;
+    a->retained.loop = &s->loop;
+    a->retained.mqtt = &s->mqtt;
+    a->retained.needs = &a->needs;
+    a->retained.own_area = s->identity.leaf.area;
     a->sender.mqtt = &s->mqtt;
     a->sender.push = &a->push;
     a->sender.want = &a->want;
@@ -128,6 +132,7 @@ static int start(void *data)
     uv_timer_init(&a->service.loop, &a->tick);
     a->tick.data = a;
     uv_timer_start(&a->tick, feed_tick, 0, TICK_MS);
+    retained_open(&a->retained);
     if (rv == LOA_OK)
         rv = sweep_open(&a->sweep);
     if (rv == LOA_OK)
@@ -154,12 +159,16 @@ static void stop(void *data)
     exports_close(&a->exports);
     sweep_close(&a->sweep);
     needs_io_close(&a->needs_io);
+    retained_close(&a->retained);
     sender_close(&a->sender);
 }
 
 static void connected(void *data)
 {
-    sender_connected(&((struct app *)data)->sender);
+    struct app *a = data;
+
+    sender_connected(&a->sender);
+    retained_connected(&a->retained);
 }
 
 int main(int argc, char *argv[])

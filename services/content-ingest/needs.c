@@ -26,7 +26,8 @@ void needs_init(struct needs *n)
     n->areas_n = n->contents_n = n->contents_top = 0;
     n->dirty_n = n->dirty_cursor = 0;
     n->needs_n = n->needs_top = 0;
-    n->contents_free = n->needs_free = NEEDS_NONE;
+    n->contents_free = n->needs_free = n->todo = NEEDS_NONE;
+    n->todo_n = 0;
     for (size_t i = 0; i < NEEDS_BUCKETS; i++)
         n->area_buckets[i] = n->hash_buckets[i] = n->stream_buckets[i] =
             NEEDS_NONE;
@@ -215,6 +216,31 @@ uint32_t needs_covering(const struct needs *n,
     return NEEDS_NONE;
 }
 
+static void todo_add(struct needs *n, uint32_t i)
+{
+    struct need *d = &n->needs[i];
+
+    d->in_todo_before = NEEDS_NONE;
+    d->in_todo = n->todo;
+    if (n->todo != NEEDS_NONE)
+        n->needs[n->todo].in_todo_before = i;
+    n->todo = i;
+    n->todo_n++;
+}
+
+static void todo_drop(struct needs *n, uint32_t i)
+{
+    struct need *d = &n->needs[i];
+
+    if (d->in_todo_before != NEEDS_NONE)
+        n->needs[d->in_todo_before].in_todo = d->in_todo;
+    else
+        n->todo = d->in_todo;
+    if (d->in_todo != NEEDS_NONE)
+        n->needs[d->in_todo].in_todo_before = d->in_todo_before;
+    n->todo_n--;
+}
+
 static struct need *need_new(struct needs *n, uint32_t area, uint32_t content)
 {
     struct need_content *c = &n->contents[content];
@@ -241,6 +267,7 @@ static struct need *need_new(struct needs *n, uint32_t area, uint32_t content)
     if (c->first != NEEDS_NONE)
         n->needs[c->first].in_content_before = i;
     c->first = i;
+    todo_add(n, i);
     n->needs_n++;
     return d;
 }
@@ -259,6 +286,8 @@ static void need_drop(struct needs *n, uint32_t i)
         n->needs[d->in_content].in_content_before = d->in_content_before;
     if (c->first == NEEDS_NONE)
         content_drop(n, d->content);
+    if (!d->pushed)
+        todo_drop(n, i);
     d->used = false;
     d->in_area = n->needs_free;
     n->needs_free = i;
@@ -324,7 +353,10 @@ static int item_take(struct needs *n, uint32_t area, const struct need_item *t)
         }
         d->start_at_ms = t->start_at_ms;
         d->until_at_ms = t->until_at_ms;
-        d->pushed = t->pushed || pushed_above(n, d);
+        if (t->pushed || pushed_above(n, d)) {
+            d->pushed = true;
+            todo_drop(n, (uint32_t)(d - n->needs));
+        }
         return LOA_OK;
     }
     d = &n->needs[i];
@@ -417,6 +449,7 @@ void needs_pushed(struct needs *n, uint32_t need)
 
         if (!d->pushed && loa_area_within(a->path, outer)) {
             d->pushed = true;
+            todo_drop(n, i);
             needs_mark_dirty(n, a);
         }
     }

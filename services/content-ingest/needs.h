@@ -14,12 +14,12 @@
 #include "proto/key.h"
 #include "proto/topic.h"
 
-#define NEED_AREAS_MAX 16384   /* More than the country has communes. */
-#define NEED_CONTENTS_MAX 8192 /* Different ones in all programmes. */
-#define NEEDS_MAX 65536
+#define NEED_AREAS_MAX 16384    /* More than the country has communes. */
+#define NEED_CONTENTS_MAX 65536 /* Different ones in all programmes. */
+#define NEEDS_MAX 131072
 #define NEED_PROGRAMME_MAX 128 /* Contents in one programme. */
 #define NEEDS_NONE UINT32_MAX
-#define NEEDS_BUCKETS 16384 /* A power of two. */
+#define NEEDS_BUCKETS 32768 /* A power of two, at most 65,536. */
 
 /* One content of a programme, as wire.c reads it. */
 struct need_item {
@@ -55,6 +55,7 @@ struct need {
     bool stale;                             /* Only within needs_programme(). */
     uint32_t in_area;                       /* Next need of the area. */
     uint32_t in_content, in_content_before; /* Of the content. */
+    uint32_t in_todo, in_todo_before;       /* Of those not pushed. */
 };
 
 struct needs {
@@ -68,10 +69,11 @@ struct needs {
     uint32_t contents_n, contents_top; /* Used; used or free below. */
     uint32_t needs_n, needs_top;
     uint32_t contents_free, needs_free; /* Chains of free ones. */
+    uint32_t todo, todo_n;              /* Chain of those not pushed. */
     uint32_t dirty_n, dirty_cursor;
 };
 
-/* About 10 MB of *n are touched only as they fill. */
+/* About 17 MB, touched only as they fill. */
 void needs_init(struct needs *n);
 
 /* A programme that was believed takes the place of the area's older one.

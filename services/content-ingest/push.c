@@ -49,11 +49,11 @@ static size_t window(const struct needs *n, uint32_t out[PUSH_WINDOW])
 {
     size_t out_n = 0;
 
-    for (uint32_t i = 0; i < n->needs_top; i++) {
+    for (uint32_t i = n->todo; i != NEEDS_NONE; i = n->needs[i].in_todo) {
         const struct need *d = &n->needs[i];
         size_t at;
 
-        if (!d->used || d->pushed || n->contents[d->content].packets_n == 0 ||
+        if (n->contents[d->content].packets_n == 0 ||
             (out_n == PUSH_WINDOW && !before(n, i, out[out_n - 1])) ||
             left_to_above(n, d))
             continue;
@@ -151,9 +151,5 @@ uint32_t push_ahead(const struct push *p, const char *path, uint32_t content)
 
 size_t push_waiting(const struct push *p)
 {
-    size_t waiting_n = 0;
-
-    for (uint32_t i = 0; i < p->needs->needs_top; i++)
-        waiting_n += p->needs->needs[i].used && !p->needs->needs[i].pushed;
-    return waiting_n;
+    return p->needs->todo_n;
 }

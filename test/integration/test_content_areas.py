@@ -6,7 +6,7 @@ import time
 
 import pytest
 from loa_broker import wait_until
-from loa_content import (CONFLICT, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
+from loa_content import (CONFLICT, DAY, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
                          NOT_FOUND, OK, REVOKED, TEXT, ContentWorld,
                          content_hash_of, device_want)
 from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, content, new_root,
@@ -249,6 +249,33 @@ def test_programmes_that_are_not_believed(world):
     wait_until(lambda: world.pg.query("SELECT version FROM content.programme")
                == [["1001"]], "version")
     assert world.service.metric("loa_content_needs") == 0
+
+
+def test_more_areas_than_a_broker_queues(world):
+    """1,500 programmes change while the service is away; the broker keeps no
+    more than 1,000 messages for a new subscription."""
+    areas = [f"vn/08/{n // 50:03d}/{n:05d}" for n in range(1500)]
+    hashes = [os.urandom(32), os.urandom(32)]
+
+    def publish(version):
+        for n, area in enumerate(areas):
+            world.scheduler.mqtt.publish(
+                f"loa/1/down/programme/{area}", world.programme(
+                    area, [(hashes[version - 1], now_ms() + DAY, 1000)],
+                    version=version, publish=False), 1, True)
+            if n % 200 == 0:
+                time.sleep(0.1)
+    publish(1)
+
+    def all_are(version):
+        return world.pg.one("SELECT count(*) FROM content.programme WHERE "
+                            f"version = {version}") == str(len(areas))
+    wait_until(lambda: all_are(1), "all came", 30)
+    world.service.kill()
+    publish(2)
+    world.scheduler.drain()
+    world.service.start()
+    wait_until(lambda: all_are(2), "all newer ones came", 60)
 
 
 def test_soonest_first(world):
