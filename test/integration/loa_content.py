@@ -198,8 +198,6 @@ class ContentWorld:
                                            powers=CONTENT_APPROVE)
         self.lan_id = self.province.staff("lan", "vn/08/070", powers=SCHEDULE)
         self.broker = Broker(self.root).start()
-        self.service = None
-        self.folder_options = options
         self.service = Service("content-ingest", self.service_id, pg,
                                self.broker, *options, schema="content",
                                env=env)
@@ -259,10 +257,11 @@ class ContentWorld:
         return envelope
 
     def close(self):
-        if self.service is not None:
-            print(self.service.log())   # pytest shows it when a test fails
-            self.service.remove()
+        code = self.service.stop()      # None: it had ended before.
+        print(self.service.log())       # pytest shows it when a test fails
+        self.service.remove()
         self.broker.__exit__()
+        assert code in (0, None), code
 
     def __enter__(self):
         return self
