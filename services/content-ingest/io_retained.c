@@ -6,7 +6,7 @@
 #include "proto/io/clock.h"
 #include "proto/io/log.h"
 
-#define LOOK_MS 50       /* Is the piece complete? */
+#define LOOK_MS 50        /* Is the piece complete? */
 #define QUIET_MS 150      /* It is, when nothing has come for so long; ... */
 #define PIECE_MS_MAX 5000 /* ... or something always comes. */
 

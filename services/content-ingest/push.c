@@ -75,7 +75,8 @@ static void end(struct push *p, struct push_update *up)
     if (p->ending == NEEDS_NONE)
         return;
     d = &n->needs[p->ending];
-    if (d->used && !d->pushed && d->next_block > 0 &&
+    if (d->used && !d->pushed && d->area == p->ending_area &&
+        d->next_block > 0 &&
         memcmp(n->contents[d->content].hash, p->ending_hash, LOA_HASH_BYTES) ==
             0) {
         up->ended = true;
@@ -101,6 +102,7 @@ static void give(struct push *p, uint32_t need, struct push_update *up)
         left >= BLOCK_PACKETS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
     if (d->next_block == blocks_of(c->packets_n)) {
         p->ending = need;
+        p->ending_area = d->area;
         memcpy(p->ending_hash, c->hash, LOA_HASH_BYTES);
     }
 }

@@ -18,6 +18,7 @@ struct push {
     struct needs *needs;
     unsigned turn;
     uint32_t ending; /* Need whose last block is out; NEEDS_NONE. */
+    uint32_t ending_area;
     uint8_t ending_hash[LOA_HASH_BYTES];
 };
 

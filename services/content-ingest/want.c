@@ -50,7 +50,8 @@ static bool alive(const struct want *w, const struct want_repair *r)
 {
     const struct need *d = &w->needs->needs[r->need];
 
-    return d->used && w->needs->contents[d->content].packets_n > 0 &&
+    return d->used && d->area == r->area &&
+           w->needs->contents[d->content].packets_n > 0 &&
            memcmp(w->needs->contents[d->content].hash, r->hash,
                   LOA_HASH_BYTES) == 0;
 }
@@ -75,6 +76,7 @@ static struct want_repair *repair_of(struct want *w,
     memset(r, 0, sizeof *r);
     r->used = true;
     r->need = need;
+    r->area = d->area;
     memcpy(r->hash, w->needs->contents[d->content].hash, LOA_HASH_BYTES);
     r->due_ms = now_ms + w->window_ms;
     return r;

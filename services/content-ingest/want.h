@@ -41,7 +41,8 @@ struct want_message {
 
 struct want_repair {
     bool used;
-    uint32_t need; /* Who it is for; checked by hash, it may have gone. */
+    uint32_t need; /* Who it is for; its place may have become another's: */
+    uint32_t area; /* then area or hash differ. */
     uint8_t hash[LOA_HASH_BYTES];
     uint64_t due_ms;   /* When the pass begins, or began. */
     uint32_t cursor;   /* Next block of the pass. */

@@ -49,8 +49,8 @@ static void programme(int a, unsigned mask)
     memset(t, 0, sizeof t);
     for (int c = 0; c < 4; c++) {
         if (!(mask >> c & 1)) {
-            /* Gone: what was asked for is void, and it may come anew. */
-            memset(asked[a][c], 0, sizeof asked[a][c]);
+            /* Gone. When it comes again, what was asked for may still be sent,
+             * and the window may begin anew. */
             memset(sent[a][c], 0, sizeof sent[a][c]);
             continue;
         }

@@ -5,6 +5,7 @@ import random
 import subprocess
 
 import pytest
+from loa_broker import wait_until
 from loa_content import (AUDIO, BUSY, CONFLICT, DONE, INVALID, NOT_ALLOWED,
                          NOT_FOUND, OK, PART, RECEIVING, TEXT, TOO_LARGE,
                          UPLOAD_FAILED, ContentWorld)
@@ -222,3 +223,14 @@ def test_disk_nearly_full(pg):
         assert a.status.code == BUSY and "disk" in sentence(a.status).text_en
         # What does not need room works on.
         assert w.lan.find().status.code == OK
+
+
+def test_stale_upload_is_dropped(pg):
+    """Nobody goes on with it: its parts go, and the id is void."""
+    with ContentWorld(pg, "--upload-stale", "1s") as w:
+        id_ = w.lan.begin(100000).upload.upload_id
+        assert w.lan.part(id_, 0, b"x" * PART).status.code == OK
+        wait_until(lambda: w.pg.one("SELECT count(*) FROM content.upload")
+                   == "0", "dropped", 20)
+        assert w.pg.one("SELECT count(*) FROM content.upload_part") == "0"
+        assert w.lan.part(id_, PART, b"x").status.code == NOT_FOUND

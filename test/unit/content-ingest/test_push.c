@@ -152,6 +152,13 @@ static void test_place_is_reused(void)
     run(10);
     CHECK_INT("marked at its own end", needs.needs[need_at("vn/08", 2)].pushed,
               true);
+    need_one("vn/08", 3, 10);
+    content_is(3, 1);
+    CHECK_INT("last block is out", run(1), 1);
+    need_one("vn/08", 0, 0);
+    need_one("vn/09", 3, 10); /* Another area, the same place and content. */
+    content_is(3, 1);
+    CHECK_INT("sent there too", run(10), 1);
 }
 
 /* Whatever comes and goes meanwhile: in the end everything needed is marked,

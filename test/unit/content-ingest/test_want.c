@@ -170,6 +170,11 @@ static void test_need_goes(void)
     content_is(2, 200);
     CHECK_INT("nothing for what went", drain(300), 0);
     CHECK_INT("nothing pending", want_pending(&want), 0);
+    ask("b", "vn/08", 2, 0, 200, 1000);
+    need_one("vn/08", 0, 0);
+    need_one("vn/09", 2, 10); /* The same place and content, another area. */
+    content_is(2, 200);
+    CHECK_INT("nothing for another area", drain(1300), 0);
 }
 
 static void test_soonest_first(void)
