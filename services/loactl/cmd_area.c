@@ -142,7 +142,7 @@ static int find_areas(struct ctl *c, Loa__V1__AreaFind *find)
     } while (rc == CTL_OK && after[0] != '\0');
     if (rc == CTL_OK && c->json)
         out_json(json_incref(list));
-    else if (rc == CTL_OK)
+    else if (rc == CTL_OK && json_array_size(list) > 0)
         table_print(c, &t);
     if (rc == CTL_OK && json_array_size(list) == 0)
         ctl_empty(c, "không có địa bàn nào", "there is no area");

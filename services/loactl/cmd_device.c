@@ -99,7 +99,7 @@ static int find_devices(struct ctl *c, Loa__V1__DeviceFind *find)
     } while (rc == CTL_OK && after[0] != '\0');
     if (rc == CTL_OK && c->json)
         out_json(json_incref(list));
-    else if (rc == CTL_OK)
+    else if (rc == CTL_OK && json_array_size(list) > 0)
         table_print(c, &t);
     if (rc == CTL_OK && json_array_size(list) == 0)
         ctl_empty(c, "chưa có thiết bị nào ở đây", "there is no device here");

@@ -13,22 +13,24 @@ static const char *class_name(const struct ctl *c, Loa__V1__BulletinClass k)
     return c->english || c->json ? "normal" : "thường";
 }
 
-/* Where it stands. Its starts are those still to come or under way. */
+/* Where it stands. A list that begins in the past has starts of the past. */
 static const char *stage_name(const struct ctl *c,
                               const Loa__V1__ScheduleEntry *e)
 {
-    bool en = c->english || c->json;
+    bool en = c->english || c->json, coming = false;
     int64_t now_ms = clock_wall_ms();
 
     if (e->cancelled)
         return en ? "cancelled" : "đã huỷ";
-    if (e->n_starts_at_ms == 0 ||
-        (e->n_starts_at_ms == 1 &&
-         e->starts_at_ms[0] + e->duration_ms <= now_ms))
-        return en ? "over" : "đã qua";
-    if (e->starts_at_ms[0] <= now_ms)
-        return en ? "on air" : "đang phát";
-    return en ? "coming" : "sắp tới";
+    for (size_t i = 0; i < e->n_starts_at_ms; i++) {
+        int64_t at_ms = e->starts_at_ms[i];
+        if (at_ms <= now_ms && now_ms < at_ms + e->duration_ms)
+            return en ? "on air" : "đang phát";
+        coming = coming || at_ms > now_ms;
+    }
+    if (coming)
+        return en ? "coming" : "sắp tới";
+    return en ? "over" : "đã qua";
 }
 
 json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
