@@ -133,9 +133,10 @@ class Rig(province.Province):
             self._strike(p, kill)
         out, err = p.communicate()
         err = err.decode("utf-8", "replace").strip()
-        for line in err.split("\n"):
-            if "failpoint.hit" in line:
-                self.history.add("hit", kind="loactl", line=line)
+        if kill is not None and "abort" in kill.get("point", "") and \
+                p.returncode == -signal.SIGKILL:
+            self.history.add("hit", kind="loactl", line="name=mqtt.publish "
+                             "action=abort")
         try:
             answer = json.loads(out.decode().strip().split("\n")[-1])
         except (ValueError, IndexError):
@@ -145,6 +146,7 @@ class Rig(province.Province):
     def _strike(self, p, kill):
         """Kill or stop this loactl in the middle of what it does."""
         if kill["how"] == "point":
+            self.history.add("kill", **_named(kill))
             return
         time.sleep(kill["after_ms"] / 1000)
         if p.poll() is not None:
@@ -158,7 +160,7 @@ class Rig(province.Province):
             p.send_signal(signal.SIGSTOP)
             threading.Timer(kill["stop_s"], p.send_signal,
                             [signal.SIGCONT]).start()
-        self.history.add("struck", kind="loactl", n=kill["n"])
+        self.history.add("kill", **_named(kill))
 
     # --- PostgreSQL's back ends ---------------------------------------------------
 
@@ -210,7 +212,6 @@ class Killer:
         if kind == "loactl":
             with self.rig.ctl_lock:
                 self.rig.ctl_victims.append(kill)
-            self.rig.history.add("kill", **_named(kill))
             return True
         name = NAMES.get(kind, kind)
         if kind == "speaker":

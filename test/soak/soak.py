@@ -172,6 +172,7 @@ def main():
         office.start()
         killer = Killer(rig, kills)
         took_s = killer.run()
+        killer.missed += len(rig.ctl_victims)
         rig.ctl_victims.clear()
         office.stop()
         unsettled = settle(rig, office) or farewell(rig, office) or \
