@@ -209,7 +209,7 @@ static int judge(const struct ctl *c,
     ctl_fail(c, CTL_REFUSED, "%s", "%s", c->english ? s->text_en : s->text_vi);
     snprintf(c->error->vi, sizeof c->error->vi, "%s", s->text_vi);
     snprintf(c->error->en, sizeof c->error->en, "%s", s->text_en);
-    name_code(c, s->code);
+    name_code(c, (int)s->code);
     return CTL_REFUSED;
 }
 

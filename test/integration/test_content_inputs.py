@@ -21,6 +21,13 @@ def pg():
 
 
 @pytest.fixture(scope="module")
+def other_pg():
+    """For a second service: one schema takes one process at a time."""
+    with Postgres() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
 def world(pg):
     with ContentWorld(pg, "--uploads-mine-max", "64") as w:
         yield w
@@ -199,8 +206,8 @@ def test_devices_may_not_ask(world):
     assert code == 0x87
 
 
-def test_quotas(pg):
-    with ContentWorld(pg, "--uploads-mine-max", "2", "--bytes-mine-max",
+def test_quotas(other_pg):
+    with ContentWorld(other_pg, "--uploads-mine-max", "2", "--bytes-mine-max",
                       "100000", "--bytes-all-max", "150000") as w:
         first = w.lan.begin(60000)
         assert first.status.code == OK
@@ -217,17 +224,17 @@ def test_quotas(pg):
         assert a.upload.received == 48000
 
 
-def test_disk_nearly_full(pg):
-    with ContentWorld(pg, "--free-bytes-min", str(1 << 50)) as w:
+def test_disk_nearly_full(other_pg):
+    with ContentWorld(other_pg, "--free-bytes-min", str(1 << 50)) as w:
         a = w.lan.begin(10)
         assert a.status.code == BUSY and "disk" in sentence(a.status).text_en
         # What does not need room works on.
         assert w.lan.find().status.code == OK
 
 
-def test_stale_upload_is_dropped(pg):
+def test_stale_upload_is_dropped(other_pg):
     """Nobody goes on with it: its parts go, and the id is void."""
-    with ContentWorld(pg, "--upload-stale", "1s") as w:
+    with ContentWorld(other_pg, "--upload-stale", "1s") as w:
         id_ = w.lan.begin(100000).upload.upload_id
         assert w.lan.part(id_, 0, b"x" * PART).status.code == OK
         wait_until(lambda: w.pg.one("SELECT count(*) FROM content.upload")
