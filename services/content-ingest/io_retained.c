@@ -23,10 +23,11 @@ static bool asked_for(const struct retained *r, const char *piece)
 static const char *next_piece(struct retained *r)
 {
     size_t depth = loa_area_depth(r->own_area) + 1;
-    char *piece = r->pieces[r->pieces_n];
+    char *piece;
 
     if (r->pieces_n == RETAINED_PIECES_MAX)
         return NULL;
+    piece = r->pieces[r->pieces_n];
     for (; r->next < r->needs->areas_n; r->next++) {
         const char *path = r->needs->areas[r->next].path;
 

@@ -132,18 +132,22 @@ static int list_status(struct ctl *c,
     do {
         ProtobufCMessage *m;
         rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
+        if (rc != CTL_OK) {
+            if (m != NULL)
+                protobuf_c_message_free_unpacked(m, NULL);
+            break;
+        }
         Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-        if (rc == CTL_OK && a->n_devices > 0 && revoked == NULL)
+        if (a->n_devices > 0 && revoked == NULL)
             revoked = find_revoked(c, under);
-        for (size_t i = 0; rc == CTL_OK && i < a->n_devices; i++) {
+        for (size_t i = 0; i < a->n_devices; i++) {
             const char *id = a->devices[i]->device;
             add_status(c, t, list, a->devices[i],
                        json_object_get(revoked, id) != NULL);
         }
-        snprintf(after, sizeof after, "%s", rc == CTL_OK ? a->next : "");
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
+        snprintf(after, sizeof after, "%s", a->next);
+        protobuf_c_message_free_unpacked(m, NULL);
+    } while (after[0] != '\0');
     json_decref(revoked);
     return rc;
 }
@@ -246,17 +250,21 @@ static int list_report(struct ctl *c,
     do {
         ProtobufCMessage *m;
         rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
+        if (rc != CTL_OK) {
+            if (m != NULL)
+                protobuf_c_message_free_unpacked(m, NULL);
+            break;
+        }
         Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-        for (size_t i = 0; rc == CTL_OK && i < a->n_receipts; i++) {
+        for (size_t i = 0; i < a->n_receipts; i++) {
             const Loa__V1__DeviceReceipt *d = a->receipts[i];
             json_array_append_new(list,
                                   receipt_json(d->device, d->area, d->receipt));
             receipt_row(t, d->device, d->area, d->receipt);
         }
-        snprintf(after, sizeof after, "%s", rc == CTL_OK ? a->next : "");
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
+        snprintf(after, sizeof after, "%s", a->next);
+        protobuf_c_message_free_unpacked(m, NULL);
+    } while (after[0] != '\0');
     return rc;
 }
 

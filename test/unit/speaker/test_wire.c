@@ -86,7 +86,7 @@ static size_t pack_shape(const struct shape *s)
     Loa__V1__Programme m = LOA__V1__PROGRAMME__INIT;
 
     for (size_t i = 0; i < 100; i++) {
-        starts[i] = s->first + (int64_t)i * s->step;
+        starts[i] = (int64_t)((uint64_t)s->first + i * (uint64_t)s->step);
         certificates[i] = bin(zero, s->certificate_len);
     }
     for (size_t i = 0; i < 200; i++) {
