@@ -3,15 +3,16 @@
     make bench ONLY=start            python3 test/bench/start.py [--runs 10]
 
 Six loudspeakers of one commune say one short text ten times. Each beginning is
-taken from three places that do not know of each other:
+taken in three ways, all by the one clock of this machine:
 
   receipt  first_sample_us of STARTED: the device's clock at the hand-over of
            the first sample to its output
   witness  this process watches the six files (inotify) and notes by its own
            clock when the file came to hold that sample
-  place    where in the file the archived sound correlates best; the file's
-           first sample has a wall time of its own. This is what a sound card
-           with a buffer plays; a late process does not move it
+  place    where in the file the archived sound correlates best, counted from
+           the wall time that the device noted when it opened the file. It
+           checks that the right sample stands at the right place; a late
+           process does not move it, so it says nothing about lateness
 """
 import argparse
 import ctypes
