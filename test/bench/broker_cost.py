@@ -41,8 +41,8 @@ def round_of(subscribers, variants, seconds):
 
 
 def measure(subscribers, rounds, seconds):
-    """Each round begins with another variant: with one order for all, who came
-    second looked dearer by more than the plugin costs."""
+    """Each round begins with another variant: with one order for all, the
+    place in it, or the load of the moment, weighed more than the plugin."""
     runs = {v: [] for v in VARIANTS}
     for i in range(rounds):
         at = i % len(VARIANTS)
