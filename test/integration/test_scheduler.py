@@ -219,7 +219,9 @@ def test_refusals_over_the_wire(world):
         assert answer.status.code == code, (name, answer)
         assert answer.status.text_vi and answer.status.text_en, name
     answer = world.add("vn/08", start)
-    assert answer.proposed_start_at_ms in (start - 10000, start + 10000)
+    # The nearest free full second, before or behind.
+    assert answer.proposed_start_at_ms % 1000 == 0
+    assert 10000 <= abs(answer.proposed_start_at_ms - start) < 11000
     assert len(answer.conflicts) == 1
     assert world.add("vn/08",
                      answer.proposed_start_at_ms).status.code == OK
