@@ -1,0 +1,217 @@
+/* The whole core, in stories. What the device is told, and what it says:
+ * commands, receipts, health. */
+
+#include "story.h"
+
+/* --- commands ------------------------------------------------------------- */
+
+static void test_commands(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    command(40, 0, NULL, NULL);
+    CHECK_INT("volume", speaker_volume(&w.s), 40);
+    command(50, 0, "pole_2", NULL);
+    CHECK_INT("a neighbour's", speaker_volume(&w.s), 40);
+    command(60, 0, NULL, &(struct twist){.by = &town.scheduler});
+    CHECK_INT("no power", speaker_volume(&w.s), 40);
+    world_run(&w, T0 + 2 * SECOND);
+    command(70, 0, "pole_1", NULL);
+    CHECK_INT("mine", speaker_volume(&w.s), 70);
+    world_give(&w, "command", NULL, false, &l, false);
+    command(20, 0, NULL, &(struct twist){.counter = T0 * 1000 + 1});
+    CHECK_INT("an older counter", speaker_volume(&w.s), 70);
+    command(20, 0, NULL,
+            &(struct twist){.counter = (uint64_t)(T0 + 2 * DAY) * 1000});
+    CHECK_INT("a counter from the future", speaker_volume(&w.s), 70);
+    command(20, 0, NULL, &(struct twist){.issued_at_ms = T0 - HOUR});
+    CHECK_INT("expired", speaker_volume(&w.s), 70);
+    CHECK_INT("receipts", w.rows_n, 4); /* RECEIVED, VERIFIED, two commands. */
+    world_kill(&w);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    CHECK_INT("kept over a restart", speaker_volume(&w.s), 70);
+}
+
+static void test_stop(void)
+{
+    struct town_bulletin b = {
+        1, 0, &speech, {T0 + 10 * SECOND, T0 + 30 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 11 * SECOND);
+    command(-1, 2, NULL, NULL);
+    CHECK_INT("another bulletin", speaker_sounding(&w.s), 1);
+    world_run(&w, T0 + 11 * SECOND + 10);
+    command(-1, 1, NULL, NULL);
+    CHECK_INT("silent", speaker_sounding(&w.s), 0);
+    world_run(&w, T0 + HOUR);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"), 1);
+    CHECK_INT("only this occurrence", w.plays_n, 2);
+}
+
+/* Saved before it is acted on: a replay after a power cut does nothing. */
+static void test_replayed_command(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 20 * SECOND}, NULL, false};
+    static struct letter kept;
+
+    ready(&b, 1, NULL);
+    command(30, 0, NULL, NULL);
+    kept = l;
+    world_run(&w, T0 + 2 * SECOND);
+    command(80, 0, NULL, NULL);
+    world_kill(&w);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    world_give(&w, "command", NULL, false, &kept, false);
+    CHECK_INT("replayed", speaker_volume(&w.s), 80);
+    /* The table itself is lost: what may have been seen is refused. */
+    world_kill(&w);
+    w.slots[SPEAKER_FILE_REPLAY].there = false;
+    world_run(&w, T0 + 3 * SECOND);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    world_give(&w, "command", NULL, false, &kept, false);
+    CHECK_INT("replayed to a lost table", speaker_volume(&w.s), 80);
+    world_run(&w, T0 + 4 * SECOND);
+    command(55, 0, NULL, NULL);
+    CHECK_INT("a new one works", speaker_volume(&w.s), 55);
+    /* The disk refuses: nothing is done, and that is told when it is back. */
+    w.disk_fails = true;
+    world_run(&w, T0 + 5 * SECOND);
+    command(66, 0, NULL, NULL);
+    CHECK_INT("not durable, not done", speaker_volume(&w.s), 55);
+    w.disk_fails = false;
+    world_run(&w, T0 + 19 * SECOND);
+    CHECK_INT("told", w.rows[w.rows_n - 1].event, RECEIPT_COMMAND);
+    CHECK_INT("why", strcmp(w.rows[w.rows_n - 1].reason, "storage"), 0);
+}
+
+/* --- receipts ------------------------------------------------------------- */
+
+static void test_receipts_until_acked(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+    uint8_t wrong_log[LOA_ID_BYTES] = {9};
+
+    world_init(&w, &town);
+    w.acking = false;
+    world_boot(&w, NULL);
+    world_connect(&w);
+    publish((uint64_t)T0, &b, 1);
+    world_run(&w, T0 + 4 * SECOND);
+    CHECK_INT("sent once", w.batches_n, 1);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("again, ever more rarely", w.batches_n >= 3 && w.batches_n <= 5,
+              1);
+    town_ack(&town, wrong_log, 1, NULL, world_at_ms(&w), &l);
+    world_give(&w, "ack", NULL, true, &l, false);
+    town_ack(&town, w.log_id, 1, &(struct twist){.by = &town.registry},
+             world_at_ms(&w), &l);
+    world_give(&w, "ack", NULL, true, &l, false);
+    CHECK_INT("not for these", w.s.receipts.acked, 0);
+    town_ack(&town, w.log_id, 1, NULL, world_at_ms(&w), &l);
+    world_give(&w, "ack", NULL, true, &l, false);
+    CHECK_INT("acked", w.s.receipts.acked, 1);
+    w.acking = true;
+    world_run(&w, T0 + 3 * MINUTE);
+    CHECK_INT("all acked", w.s.receipts.acked, w.s.receipts.stored);
+}
+
+/* --- sessions, state, health ---------------------------------------------- */
+
+static void test_sessions_rise(void)
+{
+    uint64_t last = 0;
+
+    world_init(&w, &town);
+    for (int i = 0; i < 40; i++) {
+        if (i % 5 == 0) {
+            world_kill(&w);
+            if (i == 20) /* The memory is lost in between. */
+                w.slots[SPEAKER_FILE_MEMO].there = false;
+            world_boot(&w, NULL);
+        }
+        world_connect(&w);
+        CHECK_INT("rises", w.session > last, 1);
+        CHECK_INT("online", w.presence, LOA__V1__PRESENCE__PRESENCE_ONLINE);
+        last = w.session;
+        world_run(&w, world_at_ms(&w) + MINUTE);
+        world_lose(&w);
+    }
+}
+
+static void test_health(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    w.concealed_n = 96;
+    world_run(&w, T0 + 5 * MINUTE);
+    CHECK_INT("every minute", w.healths_n >= 5 && w.healths_n <= 7, 1);
+    CHECK_INT("stale without a head", w.health.stale, 1);
+    CHECK_INT("played", w.health.frames_played, speech.m.frames_n);
+    CHECK_INT("concealed", w.health.frames_concealed, speech.m.frames_n / 10);
+    town_head(&town, NULL, world_at_ms(&w), (uint64_t)T0, NULL, NULL, &l);
+    world_give(&w, "head", NULL, false, &l, false);
+    world_run(&w, T0 + 10 * MINUTE);
+    CHECK_INT("fresh", w.health.stale, 0);
+    world_run(&w, T0 + 25 * MINUTE);
+    CHECK_INT("stale again", w.health.stale, 1);
+    town_head(&town, NULL, world_at_ms(&w), (uint64_t)T0 + 5, NULL, NULL, &l);
+    w.asked_n = 0;
+    world_give(&w, "head", NULL, false, &l, false);
+    CHECK_INT("a newer programme is asked for", w.asked_n, 4);
+}
+
+/* --- sending -------------------------------------------------------------- */
+
+static void test_unsent_batch(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    w.send_fails = true;
+    publish((uint64_t)T0, &b, 1);
+    world_run(&w, T0 + 5 * SECOND);
+    CHECK_INT("none", w.batches_n, 0);
+    w.send_fails = false;
+    world_run(&w, T0 + 8 * SECOND);
+    CHECK_INT("soon after", w.batches_n, 1);
+}
+
+/* Many commands: what is acknowledged is trimmed, and numbers go on. */
+static void test_long_log(void)
+{
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    for (int i = 0; i < 3000; i++) {
+        world_run(&w, world_at_ms(&w) + 20);
+        command(i % 100, 0, NULL, NULL);
+    }
+    world_run(&w, world_at_ms(&w) + MINUTE);
+    CHECK_INT("all told", w.all_n, 3000);
+    CHECK_INT("all acked", w.s.receipts.acked, 3000);
+    CHECK_INT("trimmed", w.rows_n < 1100, 1);
+    CHECK_INT("numbers", w.s.receipts.next, 3001);
+}
+
+int main(void)
+{
+    if (story_init() < 0)
+        return 1;
+    test_commands();
+    test_stop();
+    test_replayed_command();
+    test_receipts_until_acked();
+    test_sessions_rise();
+    test_health();
+    test_unsent_batch();
+    test_long_log();
+    return CHECK_DONE();
+}
