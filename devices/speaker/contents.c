@@ -11,8 +11,7 @@ void contents_init(struct contents *cs, uint64_t bytes_max)
     cs->bytes_max = bytes_max;
     cs->full = cs->put = false;
     cs->job = -1;
-    for (size_t i = 0; i < CONTENTS_MAX; i++)
-        cs->contents[i].used = false;
+    cs->top = 0;
     for (size_t i = 0; i < FETCHES_MAX; i++)
         cs->fetches[i].used = cs->fetches[i].opened = false;
 }
@@ -20,7 +19,7 @@ void contents_init(struct contents *cs, uint64_t bytes_max)
 struct content *contents_find(const struct contents *cs,
                               const uint8_t hash[LOA_HASH_BYTES])
 {
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         const struct content *c = &cs->contents[i];
 
         if (c->used && memcmp(c->hash, hash, LOA_HASH_BYTES) == 0)
@@ -35,8 +34,10 @@ static struct content *add(struct contents *cs,
     for (size_t i = 0; i < CONTENTS_MAX; i++) {
         struct content *c = &cs->contents[i];
 
-        if (c->used)
+        if (i < cs->top && c->used)
             continue;
+        if (i == cs->top)
+            cs->top++;
         memset(c, 0, sizeof *c);
         c->used = true;
         c->fetch = -1;
@@ -70,7 +71,7 @@ void contents_found(struct contents *cs,
 
 void contents_need_begin(struct contents *cs)
 {
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         struct content *c = &cs->contents[i];
 
         c->was_needed = c->needed;
@@ -113,7 +114,7 @@ static bool forgotten(const struct content *c)
 
 static void drop_unneeded(struct contents *cs, int64_t now_us)
 {
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         struct content *c = &cs->contents[i];
 
         if (!c->used || c->needed || cs->job == (int)i)
@@ -142,7 +143,7 @@ static uint64_t taken(const struct contents *cs)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < CONTENTS_MAX; i++)
+    for (size_t i = 0; i < cs->top; i++)
         if (cs->contents[i].used && !cs->contents[i].deleting)
             sum += footprint(&cs->contents[i]);
     return sum;
@@ -155,7 +156,7 @@ static bool make_room(struct contents *cs, struct content *c)
     while (taken(cs) > cs->bytes_max) {
         struct content *oldest = NULL;
 
-        for (size_t i = 0; i < CONTENTS_MAX; i++) {
+        for (size_t i = 0; i < cs->top; i++) {
             struct content *o = &cs->contents[i];
 
             if (o->used && !o->needed && !o->deleting && cs->job != (int)i &&
@@ -209,7 +210,7 @@ static struct content *nearest_waiting(struct contents *cs,
 {
     struct content *best = NULL;
 
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         struct content *c = &cs->contents[i];
 
         if (!passed[i] && waits(c, now_us) &&
@@ -404,7 +405,7 @@ static bool take_content(struct contents *cs,
 {
     struct content *next = NULL;
 
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         struct content *c = &cs->contents[i];
 
         if (!c->used || c->retry_us > now_us || cs->job == (int)i)
@@ -445,7 +446,7 @@ void contents_count(const struct contents *cs,
                     uint32_t *missing_n)
 {
     *complete_n = *missing_n = 0;
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < cs->top; i++) {
         const struct content *c = &cs->contents[i];
 
         if (c->used && c->state == CONTENT_COMPLETE)

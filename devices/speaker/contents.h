@@ -65,6 +65,7 @@ struct contents {
     bool put;  /* A packet waits to be written. */
     size_t put_fetch;
     const struct loa_packet *packet; /* Lent during the step. */
+    size_t top;                      /* Those from here on were never used. */
     struct content contents[CONTENTS_MAX];
     struct fetch fetches[FETCHES_MAX];
 };

@@ -194,7 +194,7 @@ static void recheck_contents(struct speaker *s)
 {
     int64_t at_ms = speaker_at_ms(s);
 
-    for (size_t i = 0; i < CONTENTS_MAX; i++) {
+    for (size_t i = 0; i < s->contents.top; i++) {
         struct content *c = &s->contents.contents[i];
         int64_t left_ms = c->nearest_at_ms - at_ms;
 
