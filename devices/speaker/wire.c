@@ -10,6 +10,8 @@
 #include "proto/envelope.h"
 
 #define APPROVAL_BYTES_MAX 4096
+/* Of what any content can hold; overlaps are reckoned with it. */
+#define DURATION_MS_MAX (CONTENT_PACKETS_MAX * LOA_PACKET_FRAMES * LOA_FRAME_MS)
 #define AT_MS_MAX (INT64_MAX / 1000) /* So that microseconds fit too. */
 
 static bool fixed(ProtobufCBinaryData d, uint8_t *out, size_t len)
@@ -54,7 +56,8 @@ static bool take_bulletin(struct programme *p, const Loa__V1__Bulletin *m)
         !fixed(m->content_hash, b->hash, LOA_HASH_BYTES) ||
         (m->class_ != LOA__V1__BULLETIN_CLASS__BULLETIN_CLASS_NORMAL &&
          m->class_ != LOA__V1__BULLETIN_CLASS__BULLETIN_CLASS_PRIORITY) ||
-        m->duration_ms == 0 || !take_starts(p, b, m))
+        m->duration_ms == 0 || m->duration_ms > DURATION_MS_MAX ||
+        !take_starts(p, b, m))
         return false;
     b->class = (enum bulletin_class)m->class_;
     b->duration_ms = m->duration_ms;
@@ -143,7 +146,9 @@ int wire_manifest(struct loa_arena *arena,
     if (m->packets_n < 1 || m->packets_n > CONTENT_PACKETS_MAX ||
         m->frames_n <= (m->packets_n - 1) * LOA_PACKET_FRAMES ||
         m->frames_n > m->packets_n * LOA_PACKET_FRAMES || m->duration_ms == 0 ||
+        m->duration_ms > m->frames_n * LOA_FRAME_MS ||
         m->pre_skip >= LOA_RATE_HZ ||
+        m->pre_skip >= m->frames_n * LOA_FRAME_SAMPLES ||
         m->bytes > (uint64_t)m->frames_n * LOA_FRAME_BYTES_MAX)
         return LOA_EINVAL;
     out->packets_n = m->packets_n;
