@@ -4,7 +4,7 @@
 
 #include "speaker/codec.h"
 
-#define MEMO_VERSION 2
+#define MEMO_VERSION 3
 #define REPLAY_VERSION 1
 
 void memo_init(struct memo *m, uint32_t volume_percent)
@@ -43,7 +43,8 @@ uint64_t memo_version(const struct memo *m, const char *area)
 void memo_set_version(struct memo *m,
                       const char *own,
                       const char *area,
-                      uint64_t version)
+                      uint64_t version,
+                      const uint8_t signer[LOA_KEY_BYTES])
 {
     struct memo_version *v = NULL;
 
@@ -56,19 +57,41 @@ void memo_set_version(struct memo *m,
         for (uint32_t i = 0; i < m->versions_n; i++)
             if (!loa_area_within(own, m->versions[i].area)) {
                 v = &m->versions[i];
-                v->version = 0;
+                memset(v, 0, sizeof *v);
                 break;
             }
     if (v == NULL) {
         if (m->versions_n == LOA_AREA_DEPTH_MAX)
             return;
         v = &m->versions[m->versions_n++];
-        v->version = 0;
+        memset(v, 0, sizeof *v);
     }
     memset(v->area, 0, sizeof v->area);
     strncpy(v->area, area, sizeof v->area - 1);
-    if (version > v->version)
-        v->version = version;
+    if (version < v->version)
+        return;
+    if (memcmp(v->signer, signer, sizeof v->signer) != 0)
+        v->before = v->version;
+    memcpy(v->signer, signer, sizeof v->signer);
+    v->version = version;
+}
+
+bool memo_disown(struct memo *m,
+                 const char *area,
+                 const uint8_t signer[LOA_KEY_BYTES])
+{
+    for (uint32_t i = 0; i < m->versions_n; i++) {
+        struct memo_version *v = &m->versions[i];
+
+        if (strcmp(v->area, area) != 0 ||
+            memcmp(v->signer, signer, sizeof v->signer) != 0)
+            continue;
+        v->version = v->before;
+        v->before = 0;
+        memset(v->signer, 0, sizeof v->signer);
+        return true;
+    }
+    return false;
 }
 
 static void code(struct codec *c, struct memo *m)
@@ -86,13 +109,17 @@ static void code(struct codec *c, struct memo *m)
     codec_u64(c, &m->acked);
     codec_bytes(c, m->log_id, sizeof m->log_id);
     codec_u32(c, &m->versions_n);
-    if (version != MEMO_VERSION || m->versions_n > LOA_AREA_DEPTH_MAX ||
-        m->volume_percent > 100 ||
+    if (version < 2 || version > MEMO_VERSION ||
+        m->versions_n > LOA_AREA_DEPTH_MAX || m->volume_percent > 100 ||
         memchr(m->revocations_area, 0, sizeof m->revocations_area) == NULL)
         c->bad = true;
     for (uint32_t i = 0; !c->bad && i < m->versions_n; i++) {
         codec_bytes(c, m->versions[i].area, LOA_AREA_CAP);
         codec_u64(c, &m->versions[i].version);
+        if (version > 2) { /* Older agents did not know by whom. */
+            codec_bytes(c, m->versions[i].signer, LOA_KEY_BYTES);
+            codec_u64(c, &m->versions[i].before);
+        }
         if (memchr(m->versions[i].area, 0, LOA_AREA_CAP) == NULL)
             c->bad = true;
     }

@@ -25,7 +25,9 @@ struct memo {
     uint32_t versions_n;
     struct memo_version {
         char area[LOA_AREA_CAP];
-        uint64_t version; /* Newest programme of the area ever believed. */
+        uint64_t version; /* Newest programme of the area ever believed, */
+        uint8_t signer[LOA_KEY_BYTES]; /* by whom, */
+        uint64_t before;               /* and the newest by anybody else. */
     } versions[LOA_AREA_DEPTH_MAX];
 };
 
@@ -45,7 +47,13 @@ uint64_t memo_version(const struct memo *m, const char *area);
 void memo_set_version(struct memo *m,
                       const char *own,
                       const char *area,
-                      uint64_t version);
+                      uint64_t version,
+                      const uint8_t signer[LOA_KEY_BYTES]);
+/* That signer is believed no longer: how far it ran ahead dies with it. False:
+ * the newest version is not its. */
+bool memo_disown(struct memo *m,
+                 const char *area,
+                 const uint8_t signer[LOA_KEY_BYTES]);
 
 /* buf has MEMO_BYTES_MAX bytes; returns how many were written. */
 size_t memo_encode(const struct memo *m, uint8_t *buf);

@@ -21,6 +21,23 @@ struct programme *programmes_find(const struct programmes *ps, const char *area)
     return NULL;
 }
 
+/* Body and chain came in one envelope, so they fit into the pool together. */
+static int keep_chain(struct programme *p, const struct loa_envelope *e)
+{
+    p->chain_n = 0;
+    for (size_t i = 0; i < e->certificates_n; i++) {
+        struct loa_bytes from = e->certificates[i];
+
+        if (from.len > sizeof p->pool - p->pool_len)
+            return LOA_EINVAL;
+        memcpy(p->pool + p->pool_len, from.data, from.len);
+        p->chain[p->chain_n++] =
+            (struct loa_bytes){p->pool + p->pool_len, from.len};
+        p->pool_len += from.len;
+    }
+    return LOA_OK;
+}
+
 int programmes_stage(struct programmes *ps,
                      struct loa_arena *arena,
                      const struct loa_envelope *e,
@@ -37,7 +54,9 @@ int programmes_stage(struct programmes *ps,
     loa_hash(whole, p->envelope_hash);
     memcpy(p->signer_key, who->certificate.subject, sizeof p->signer_key);
     memcpy(p->signer, who->certificate.principal, sizeof p->signer);
-    return LOA_OK;
+    memcpy(p->signer_issuer, who->certificate.issuer, sizeof p->signer_issuer);
+    p->signer_serial = who->certificate.serial;
+    return keep_chain(p, e);
 }
 
 static bool same_plan(const struct programme *p,
@@ -93,6 +112,33 @@ struct programme *programmes_adopt(struct programmes *ps, const char *own)
     return p;
 }
 
+void programmes_drop(struct programmes *ps, size_t i)
+{
+    struct programme *gone = ps->held[i];
+
+    assert(i < ps->held_n);
+    ps->held_n--;
+    memmove(&ps->held[i], &ps->held[i + 1],
+            (ps->held_n - i) * sizeof ps->held[0]);
+    ps->held[ps->held_n] = gone;
+}
+
+/* By the same certificate: another one for this key may give it less. */
+enum loa_verdict programme_signer(const struct programme *p,
+                                  const struct judge *j)
+{
+    struct loa_certificate leaf;
+    enum loa_verdict v =
+        loa_trust_chain(j->trust, p->signer_key, p->chain, p->chain_n, j->at_ms,
+                        j->time_trusted, &leaf);
+
+    if (v == LOA_VERDICT_OK &&
+        (leaf.serial != p->signer_serial ||
+         memcmp(leaf.issuer, p->signer_issuer, sizeof leaf.issuer) != 0))
+        v = LOA_VERDICT_REVOKED;
+    return v;
+}
+
 /* New speech has two locks: neither one key nor one person opens both, whatever
  * the powers of a certificate. */
 static bool same_person(const struct programme *p,
@@ -138,8 +184,11 @@ const char *programme_judge(const struct programme *p,
                             const struct judge *j,
                             struct manifest *m)
 {
+    enum loa_verdict signer = programme_signer(p, j);
     const char *why = "unapproved";
 
+    if (signer != LOA_VERDICT_OK)
+        return loa_verdict_name(signer);
     for (uint32_t i = 0; i < p->approvals_n; i++) {
         const struct programme_approval *a = &p->approvals[i];
         enum loa_verdict v;

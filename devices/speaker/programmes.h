@@ -52,7 +52,11 @@ struct programme {
     uint8_t envelope_hash[LOA_HASH_BYTES];
     uint8_t
         signer_key[LOA_KEY_BYTES];  /* Who planned it may not have approved */
-    char signer[LOA_PRINCIPAL_CAP]; /* what is in it. */
+    char signer[LOA_PRINCIPAL_CAP]; /* what is in it, ... */
+    uint8_t signer_issuer[LOA_KEY_BYTES]; /* ... and is judged again, by the */
+    uint64_t signer_serial;               /* certificate that was believed. */
+    struct loa_bytes chain[LOA_CERTIFICATES_MAX]; /* Into pool. */
+    size_t chain_n;
     uint32_t bulletins_n, starts_n, approvals_n, certificates_n;
     struct bulletin bulletins[BULLETINS_MAX];
     int64_t starts[BULLETINS_MAX * STARTS_MAX];
@@ -101,6 +105,14 @@ LOA_MUST_CHECK int programmes_stage(struct programmes *ps,
  * were there before with the same content and starts keep received_told.
  * Returns the programme. own: the device's area, for making room. */
 struct programme *programmes_adopt(struct programmes *ps, const char *own);
+
+/* Is who signed it still believed? OK, or the reason why not: its certificate
+ * was revoked, or has ended. */
+enum loa_verdict programme_signer(const struct programme *p,
+                                  const struct judge *j);
+
+/* The programme is held no longer; what follows moves up. */
+void programmes_drop(struct programmes *ps, size_t i);
 
 /* Why the bulletin may not be said here and now: NULL (it may; *m is filled),
  * "unapproved", or the name of a verdict. */

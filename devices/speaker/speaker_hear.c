@@ -102,6 +102,41 @@ static void doubt_time(struct speaker *s)
         s->head_at_ms = 0;
 }
 
+/* The version of a signer that is revoked holds back nobody: the newest of
+ * somebody else is welcome again. */
+static void disown(struct speaker *s, const char *area, const uint8_t *signer)
+{
+    if (!memo_disown(&s->memo, area, signer))
+        return;
+    s->memo_due = true;
+    s->ask_depth = s->connected ? 1 : 0;
+}
+
+/* What was planned by somebody who is revoked now is dropped, whatever it is.
+ * One that is on disk only, because it expired, is looked at there. */
+static void disown_programmes(struct speaker *s)
+{
+    struct judge j = speaker_judge(s);
+    size_t i = 0;
+
+    while (i < s->programmes.held_n) {
+        struct programme *p = s->programmes.held[i];
+        enum loa_verdict v = programme_signer(p, &j);
+
+        if (v == LOA_VERDICT_OK) {
+            i++;
+            continue;
+        }
+        speaker_note(s, SPEAKER_WARN, "programme.dropped",
+                     "area=%s version=%" PRIu64 " reason=%s", p->area,
+                     p->version, loa_verdict_name(v));
+        if (v == LOA_VERDICT_REVOKED)
+            disown(s, p->area, p->signer_key);
+        programmes_drop(&s->programmes, i);
+    }
+    s->load_depth = 1;
+}
+
 void hear_trust_saved(struct speaker *s, int status)
 {
     s->trust_due = false;
@@ -115,6 +150,7 @@ void hear_trust_saved(struct speaker *s, int status)
     s->reckon = s->state_due = true;
     doubt_time(s);
     turns_recheck(s);
+    disown_programmes(s);
 }
 
 /* It was believed in its time, and no date can take back what it revoked. */
@@ -157,7 +193,7 @@ static void adopt(struct speaker *s, bool from_disk)
 {
     struct programme *p = programmes_adopt(&s->programmes, s->area);
 
-    memo_set_version(&s->memo, s->area, p->area, p->version);
+    memo_set_version(&s->memo, s->area, p->area, p->version, p->signer_key);
     for (uint32_t i = 0; from_disk && i < p->bulletins_n; i++)
         p->bulletins[i].received_told = true;
     speaker_note(s, SPEAKER_INFO, "programme.accepted",
@@ -220,6 +256,8 @@ void hear_from_disk(struct speaker *s, struct loa_bytes body)
         return;
     }
     v = loa_trust_verify(&s->trust, &e, &want, &who);
+    if (v == LOA_VERDICT_REVOKED)
+        disown(s, s->load_area, e.signatures[0].key);
     if (v == LOA_VERDICT_OK &&
         programmes_stage(&s->programmes, &arena, &e, &who, body) != LOA_OK)
         v = LOA_VERDICT_MALFORMED;

@@ -15,6 +15,7 @@ static uint8_t buf[MEMO_REPLAY_BYTES_MAX + LEDGER_BYTES_MAX];
     for (size_t cut_ = 0; cut_ < (len); cut_++) \
     CHECK_INT(name, (decode)((struct loa_bytes){buf, cut_}) != 0, 1)
 
+static const uint8_t planner[LOA_KEY_BYTES] = {1};
 static struct memo memo;
 
 static int decode_memo(struct loa_bytes b)
@@ -33,9 +34,10 @@ static void test_memo(void)
     m.revocations = UINT64_MAX;
     strcpy(m.revocations_area, "vn/08");
     m.acked = 9;
-    memo_set_version(&m, "vn/08/070", "vn/08", 5);
-    memo_set_version(&m, "vn/08/070", "vn/08", 4); /* Does not go back. */
-    memo_set_version(&m, "vn/08/070", "vn/08/070", 6);
+    memo_set_version(&m, "vn/08/070", "vn/08", 5, planner);
+    memo_set_version(&m, "vn/08/070", "vn/08", 4,
+                     planner); /* Does not go back. */
+    memo_set_version(&m, "vn/08/070", "vn/08/070", 6, planner);
     len = memo_encode(&m, buf);
     CHECK_CUTS("memo cut", len, decode_memo);
     CHECK_INT("memo", decode_memo((struct loa_bytes){buf, len}), LOA_OK);
@@ -47,6 +49,26 @@ static void test_memo(void)
     m.volume_percent = 101;
     len = memo_encode(&m, buf);
     CHECK_INT("range", decode_memo((struct loa_bytes){buf, len}) != 0, 1);
+}
+
+/* A stolen key that ran ahead does not outlive its revocation. */
+static void test_disowned_version(void)
+{
+    static const uint8_t thief[LOA_KEY_BYTES] = {2};
+    struct memo m;
+
+    memo_init(&m, 80);
+    memo_set_version(&m, "vn/08", "vn/08", 5, planner);
+    memo_set_version(&m, "vn/08", "vn/08", 6, planner);
+    memo_set_version(&m, "vn/08", "vn/08", 90, thief);
+    memo_set_version(&m, "vn/08", "vn/08", 91, thief);
+    CHECK_INT("ahead", memo_version(&m, "vn/08"), 91);
+    CHECK_INT("not the newest's", memo_disown(&m, "vn/08", planner), 0);
+    CHECK_INT("not there", memo_disown(&m, "vn", thief), 0);
+    CHECK_INT("disowned", memo_disown(&m, "vn/08", thief), 1);
+    CHECK_INT("as before", memo_version(&m, "vn/08"), 6);
+    CHECK_INT("once", memo_disown(&m, "vn/08", thief), 0);
+    CHECK_INT("nobody is before", m.versions[0].before, 0);
 }
 
 /* Numbers of lists compare within an area; a wider list follows any number, so
@@ -82,8 +104,8 @@ static void test_memo_move(void)
 
     memo_init(&m, 80);
     for (size_t i = 0; i < 8; i++)
-        memo_set_version(&m, old[7], old[i], i + 1);
-    memo_set_version(&m, "a/x", "a/x", 40);
+        memo_set_version(&m, old[7], old[i], i + 1, planner);
+    memo_set_version(&m, "a/x", "a/x", 40, planner);
     CHECK_INT("new", memo_version(&m, "a/x"), 40);
     CHECK_INT("kept", memo_version(&m, "a"), 1);
     CHECK_INT("places", m.versions_n, 8);
@@ -223,6 +245,7 @@ static void test_receipt(void)
 int main(void)
 {
     test_memo();
+    test_disowned_version();
     test_fast_forwarded_revocations();
     test_memo_move();
     test_replay();
