@@ -324,9 +324,13 @@ void needs_io_programme(struct needs_io *s,
     }
     rv = needs_programme(s->needs, area, programme.version,
                          e.header.expires_at_ms, programme.items,
-                         programme.items_n);
+                         programme.items_n, clock_wall_ms());
     if (rv == LOA_ESTALE)
         return;
+    if (rv == LOA_EINVAL) {
+        refuse(s, area, "future");
+        return;
+    }
     if (rv != LOA_OK)
         log_error("programme.room", "area=%s needs=%u text=no room for all",
                   area, s->needs->needs_n);

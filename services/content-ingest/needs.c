@@ -373,17 +373,22 @@ int needs_programme(struct needs *n,
                     uint64_t version,
                     int64_t expires_at_ms,
                     const struct need_item *items,
-                    size_t items_n)
+                    size_t items_n,
+                    int64_t now_at_ms)
 {
-    uint32_t index = area_get(n, area);
+    uint64_t version_max = (uint64_t)(now_at_ms + NEEDS_AHEAD_MS);
     struct need_area *a;
+    uint32_t index;
     int rv = LOA_OK;
 
     assert(items_n <= NEED_PROGRAMME_MAX);
+    if (version > version_max)
+        return LOA_EINVAL;
+    index = area_get(n, area);
     if (index == NEEDS_NONE)
         return LOA_EBUSY;
     a = &n->areas[index];
-    if (version <= a->version)
+    if (version <= a->version && a->version <= version_max)
         return LOA_ESTALE;
     for (uint32_t i = a->first; i != NEEDS_NONE; i = n->needs[i].in_area)
         n->needs[i].stale = true;

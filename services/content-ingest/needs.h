@@ -76,8 +76,13 @@ struct needs {
 /* About 17 MB, touched only as they fill. */
 void needs_init(struct needs *n);
 
-/* A programme that was believed takes the place of the area's older one.
- * LOA_ESTALE: not newer, nothing was changed. LOA_EBUSY: a table is full; what
+/* No version is believed that is further ahead of now: as on devices. */
+#define NEEDS_AHEAD_MS INT64_C(86400000)
+
+/* A programme that was believed takes the place of the area's older one. One
+ * that was taken and is too far ahead now, as the clock was, counts as none.
+ * LOA_EINVAL: its version is too far ahead. LOA_ESTALE: not newer. In both
+ * cases nothing was changed. LOA_EBUSY: a table is full; what
  * fits was taken, the version was not, so that the programme may come again.
  * items_n is at most NEED_PROGRAMME_MAX; the same content may be in it more
  * than once. */
@@ -86,7 +91,8 @@ LOA_MUST_CHECK int needs_programme(struct needs *n,
                                    uint64_t version,
                                    int64_t expires_at_ms,
                                    const struct need_item *items,
-                                   size_t items_n);
+                                   size_t items_n,
+                                   int64_t now_at_ms);
 
 /* The same from the database, at start; nothing becomes dirty. */
 LOA_MUST_CHECK int needs_restore_area(struct needs *n,

@@ -9,6 +9,7 @@
 #define LOA_SCHEDULER_IO_FEED_H
 
 #include "common/service.h"
+#include "scheduler/io_clock.h"
 #include "scheduler/io_stats.h"
 #include "scheduler/sync.h"
 #include "scheduler/wire.h"
@@ -33,6 +34,7 @@ struct feed {
     struct scheduler_update update;
     struct wire wire;
     struct stats stats;
+    struct io_clock clock;
     uv_timer_t tick;
     bool open, trust_due;
     struct feed_commit commits[FEED_COMMITS_MAX];

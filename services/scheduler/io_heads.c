@@ -19,12 +19,14 @@ void io_heads_open(struct io_heads *h,
                    struct areas *areas,
                    uint32_t own,
                    uint64_t interval_ms,
+                   struct io_clock *clock,
                    struct stats *stats)
 {
     memset(h, 0, sizeof *h);
     h->service = service;
     h->areas = areas;
     h->stats = stats;
+    h->clock = clock;
     heads_init(&h->heads, own, interval_ms);
     uv_timer_init(&service->loop, &h->timer);
     h->timer.data = h;
@@ -96,7 +98,7 @@ static int publish(struct io_heads *h,
 static void pump(struct io_heads *h)
 {
     while (h->open && h->service->mqtt.connected &&
-           h->unacked_n < IO_HEADS_UNACKED_MAX) {
+           io_clock_believed(h->clock) && h->unacked_n < IO_HEADS_UNACKED_MAX) {
         uint32_t row = heads_next(&h->heads, h->areas, clock_mono_ms());
 
         if (row == AREA_NONE)
@@ -119,7 +121,8 @@ bool io_heads_message(struct io_heads *h, const struct mqtt_msg *m)
         loa_topic_parse(m->topic, &t) != LOA_OK || t.plane != LOA_PLANE_RPC ||
         strcmp(t.kind, "scheduler") != 0 || t.principal[0] == '\0')
         return false;
-    if (!loa_area_within(t.area, h->service->identity.leaf.area) ||
+    if (!io_clock_believed(h->clock) ||
+        !loa_area_within(t.area, h->service->identity.leaf.area) ||
         !heads_asked(&h->heads, t.principal, clock_mono_ms()) ||
         publish(h, t.area, areas_find(h->areas, t.area), t.principal, nonce) !=
             LOA_OK) {

@@ -5,6 +5,7 @@
 
 #include "common/service.h"
 #include "scheduler/heads.h"
+#include "scheduler/io_clock.h"
 #include "scheduler/io_stats.h"
 
 #define IO_HEADS_UNACKED_MAX 64
@@ -14,6 +15,7 @@ struct io_heads {
     struct service *service;
     struct areas *areas; /* Lent: the core's. */
     struct stats *stats;
+    struct io_clock *clock; /* Lent: no time is signed while it is doubted. */
     struct heads heads;
     uv_timer_t timer;
     unsigned unacked_n;
@@ -26,6 +28,7 @@ void io_heads_open(struct io_heads *h,
                    struct areas *areas,
                    uint32_t own,
                    uint64_t interval_ms,
+                   struct io_clock *clock,
                    struct stats *stats);
 
 /* A message on rpc/scheduler/...: true if it was a TimeRequest. */

@@ -17,6 +17,7 @@ enum {
     PUT_BULLETIN,
     PUT_PROGRAMME,
     FORGET,
+    CLOCK,
 };
 
 #define PATH(column) "replace(" column "::text, '.', '/')"
@@ -108,7 +109,9 @@ const struct pg_stmt io_pg_stmts[] = {
                 " $1::bytea RETURNING *)"
                 " INSERT INTO bulletin_past SELECT *, now() FROM gone",
                 1, PG_NONE, false},
+    [CLOCK] = {"scheduler_clock", "SELECT clock_timestamp()", 0, PG_ONE, true},
 };
+const struct pg_stmt *const io_pg_clock = &io_pg_stmts[CLOCK];
 const size_t io_pg_stmts_n = sizeof io_pg_stmts / sizeof io_pg_stmts[0];
 
 /* --- reading -------------------------------------------------------------- */

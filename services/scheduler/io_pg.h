@@ -15,6 +15,7 @@
 
 extern const struct pg_stmt io_pg_stmts[];
 extern const size_t io_pg_stmts_n;
+extern const struct pg_stmt *const io_pg_clock; /* One row: the time there. */
 
 /* Restore *s from the tables; blocking. *areas_version: what the copy of the
  * area tree is complete up to, 0: it never was. LOA_EDB and others of

@@ -48,6 +48,9 @@ int stats_init(struct stats *t, struct metrics *metrics)
                                                "Areas with a programme", NULL),
         [STATS_PENDING] = METRIC_GAUGE_INIT("loa_scheduler_requests_pending",
                                             "Requests waiting for room", NULL),
+        [STATS_CLOCK_DOUBTED] = METRIC_GAUGE_INIT(
+            "loa_scheduler_clock_doubted",
+            "1: the clock is in doubt, nothing is planned", NULL),
     };
     int rv;
 

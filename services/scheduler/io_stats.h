@@ -19,6 +19,7 @@ enum stats_own {
     STATS_AREAS,
     STATS_PROGRAMMES,
     STATS_PENDING,
+    STATS_CLOCK_DOUBTED,
     STATS_N,
 };
 

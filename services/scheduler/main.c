@@ -74,7 +74,7 @@ static int start(void *data)
         rv = sync_open(&a->sync, s, areas_version, on_page, a);
     if (rv == LOA_OK)
         io_heads_open(&a->heads, s, areas, own, a->conf.head_interval_ms,
-                      &a->feed.stats);
+                      &a->feed.clock, &a->feed.stats);
     return rv;
 }
 
@@ -121,7 +121,10 @@ static bool ready(void *data, const char **why)
     struct app *a = data;
 
     *why = "the areas have not come from the registry yet";
-    return a->feed.core.areas_known;
+    if (!a->feed.core.areas_known)
+        return false;
+    *why = "the clock is in doubt, see event=clock.doubted in the log";
+    return io_clock_believed(&a->feed.clock);
 }
 
 static void collect(void *data)
@@ -129,6 +132,8 @@ static void collect(void *data)
     struct app *a = data;
 
     stats_collect(&a->feed.stats, &a->feed.core, a->feed.pending_n);
+    metric_set(&a->feed.stats.own[STATS_CLOCK_DOUBTED],
+               !io_clock_believed(&a->feed.clock));
 }
 
 static void stop(void *data)

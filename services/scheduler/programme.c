@@ -36,6 +36,18 @@ bool programme_carries(const struct area *a, const struct bulletin *b)
            lists(b, a->programme.built_at_ms, a->programme.window_end_ms);
 }
 
+bool programme_far(uint64_t version, int64_t now_ms)
+{
+    return version > (uint64_t)(now_ms + PROGRAMME_AHEAD_MS) + 300000;
+}
+
+static uint64_t next_version(uint64_t last, int64_t now_ms)
+{
+    if (programme_far(last, now_ms))
+        return (uint64_t)(now_ms + PROGRAMME_AHEAD_MS);
+    return last + 1 > (uint64_t)now_ms ? last + 1 : (uint64_t)now_ms;
+}
+
 bool programme_due(const struct plan *p,
                    const struct area *a,
                    int64_t now_ms,
@@ -43,7 +55,7 @@ bool programme_due(const struct plan *p,
 {
     const struct area_programme *g = &a->programme;
 
-    if (a->stale)
+    if (a->stale || programme_far(g->version, now_ms))
         return true;
     if (g->version != 0 && g->expires_at_ms - now_ms <= PROGRAMME_MARGIN_MS)
         return true;
@@ -384,8 +396,7 @@ int programme_make(struct programme_maker *m,
     n = cut(m, p, listed_n, starts_n);
     *omitted_n += listed_n - n;
 
-    g.version =
-        g.version + 1 > (uint64_t)now_ms ? g.version + 1 : (uint64_t)now_ms;
+    g.version = next_version(g.version, now_ms);
     h.body.data = m->body;
     h.body.len = pack(m, p, g.version, n, starts_n, &end_ms);
     h.expires_at_ms = end_ms + PROGRAMME_MARGIN_MS;

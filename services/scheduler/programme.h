@@ -17,6 +17,13 @@
 /* A programme outlives its window by this, for devices that were cut off. */
 #define PROGRAMME_MARGIN_MS LOA_DAY_MS
 #define PROGRAMME_HORIZON_DAYS_MAX 60
+/* Devices take no version that is further ahead of their time than a day;
+ * theirs may be a little behind ours. */
+#define PROGRAMME_AHEAD_MS (LOA_DAY_MS - 600000)
+
+/* Is the version so far ahead that devices do not take it, nor the next ones?
+ * A clock that was wrong once leaves such. */
+bool programme_far(uint64_t version, int64_t now_ms);
 
 /* Where the window of that moment ends. */
 int64_t programme_window_end(int64_t now_ms, unsigned horizon_days);
@@ -26,7 +33,8 @@ bool programme_carries(const struct area *a, const struct bulletin *b);
 
 /* Must the area's programme be made anew for a window up to window_end_ms?
  * Not for occurrences that have merely passed: only if one comes into the
- * window, a bulletin is over, the plan changed, or its own end is near. */
+ * window, a bulletin is over, the plan changed, its own end is near, or its
+ * version is far. */
 bool programme_due(const struct plan *p,
                    const struct area *a,
                    int64_t now_ms,
@@ -58,8 +66,10 @@ struct programme_maker {
 };
 
 /* Make the area's next programme: its state goes to a->programme, the envelope
- * to buf. The version is max(last + 1, now). What does not fit is left out, the
- * latest first; *omitted_n says how many. LOA_ENOSPC: cap is too small. */
+ * to buf. The version is max(last + 1, now), or after a far one the highest
+ * that devices take: what they hold is not above it, as they refused the rest.
+ * What does not fit is left out, the latest first; *omitted_n says how many.
+ * LOA_ENOSPC: cap is too small. */
 LOA_MUST_CHECK int programme_make(struct programme_maker *m,
                                   struct plan *p,
                                   uint32_t area,

@@ -49,8 +49,8 @@ int scheduler_open(struct scheduler *s, const struct scheduler_conf *conf)
     if (rv != LOA_OK)
         goto err_after_envelopes;
     /* Whatever was left undone when the last process ended. */
-    for (int pass = 0; pass < PASSES_N; pass++)
-        core_begin(s, (enum scheduler_pass)pass);
+    core_begin(s, PASS_JUDGE);
+    core_begin(s, PASS_ROLL);
     return LOA_OK;
 
 err_after_envelopes:
@@ -251,6 +251,7 @@ static int on_request(struct scheduler *s,
     struct scheduler_answer *a = &s->answer;
 
     assert(ev->request->what < SCHEDULER_WHATS_N);
+    up->answer = a;
     memset(&a->say, 0, sizeof a->say);
     a->entries_n = a->conflicts_n = a->interrupts_n = 0;
     a->proposed_start_at_ms = 0;
@@ -258,8 +259,14 @@ static int on_request(struct scheduler *s,
     a->from_ms = ev->at_ms;
     a->until_ms = INT64_MAX;
     memcpy(a->viewer, ev->who->area, sizeof a->viewer);
-    handlers[ev->request->what](s, ev, up);
-    up->answer = a;
+    if (ev->doubted && ev->request->what != SCHEDULER_FIND)
+        say(&a->say, SAY_BUSY,
+            "Đồng hồ của bộ lập lịch không đáng tin nên chưa thay đổi gì; hãy "
+            "báo người quản trị.",
+            "The scheduler's clock is not to be believed, so nothing was "
+            "changed; tell its administrator.");
+    else
+        handlers[ev->request->what](s, ev, up);
     return LOA_OK;
 }
 
@@ -283,7 +290,8 @@ static int on_trust(struct scheduler *s,
                     struct scheduler_update *up)
 {
     core_begin(s, PASS_JUDGE);
-    core_work(s, ev->at_ms, up);
+    if (!ev->doubted)
+        core_work(s, ev->at_ms, up);
     return LOA_OK;
 }
 
@@ -291,7 +299,8 @@ static int on_tick(struct scheduler *s,
                    const struct scheduler_event *ev,
                    struct scheduler_update *up)
 {
-    core_work(s, ev->at_ms, up);
+    if (!ev->doubted)
+        core_work(s, ev->at_ms, up);
     return LOA_OK;
 }
 
@@ -334,17 +343,25 @@ static int on_seen(struct scheduler *s,
     return LOA_OK;
 }
 
-/* A new day moves the window. It never moves back: a clock that does would
- * take out of programmes what is listed in them. */
+/* A new day moves the window, and so does a clock that was ahead and is put
+ * right: programmes lack what seemed over. The little that clocks are put right
+ * by all the time does not, or at midnight a day would come, go and come again.
+ *
+ * Nothing is forgotten on the first day: a machine that was started with a
+ * wrong date would put away what is to come. */
 static void advance(struct scheduler *s, int64_t at_ms)
 {
     int64_t end_ms = programme_window_end(at_ms, s->conf.horizon_days);
+    bool back = at_ms < s->at_ms - SCHEDULER_BACK_MS;
 
-    if (end_ms <= s->window_end_ms)
+    s->at_ms = at_ms;
+    if (end_ms <= s->window_end_ms && !back)
         return;
+    if (end_ms > s->window_end_ms && s->window_end_ms != 0)
+        core_begin(s, PASS_FORGET);
     s->window_end_ms = end_ms;
     core_begin(s, PASS_ROLL);
-    core_begin(s, PASS_FORGET);
+    core_begin(s, PASS_JUDGE);
 }
 
 int scheduler_step(struct scheduler *s,
@@ -368,9 +385,10 @@ int scheduler_step(struct scheduler *s,
     if (s->spare_approval != APPROVAL_NONE)
         approvals_drop(&s->plan.approvals, s->spare_approval);
     s->spare_approval = APPROVAL_NONE;
-    advance(s, ev->at_ms);
+    if (!ev->doubted)
+        advance(s, ev->at_ms);
     rv = handlers[ev->type](s, ev, up);
-    up->more = s->passes != 0;
+    up->more = s->passes != 0 && !ev->doubted;
     assert(rv == LOA_OK || !up->durable);
     return rv;
 }

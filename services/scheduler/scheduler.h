@@ -21,10 +21,11 @@
 #define SCHEDULER_APPROVALS_MAX 32768
 #define SCHEDULER_CERTIFICATES_MAX 4096
 
-#define SCHEDULER_AHEAD_MS (366 * LOA_DAY_MS)       /* Furthest first start. */
-#define SCHEDULER_ENTRIES_MAX 200                   /* In one answer. */
-#define SCHEDULER_ENTRY_STARTS_MAX 64               /* Of one entry. */
-#define SCHEDULER_ENTRIES_BYTES 48000               /* All of them, encoded. */
+#define SCHEDULER_BACK_MS INT64_C(60000)      /* A clock set back by more. */
+#define SCHEDULER_AHEAD_MS (366 * LOA_DAY_MS) /* Furthest first start. */
+#define SCHEDULER_ENTRIES_MAX 200             /* In one answer. */
+#define SCHEDULER_ENTRY_STARTS_MAX 64         /* Of one entry. */
+#define SCHEDULER_ENTRIES_BYTES 48000         /* All of them, encoded. */
 #define SCHEDULER_PROGRAMMES_MAX BULLETIN_AREAS_MAX /* Made in one step. */
 #define SCHEDULER_CHANGES_MAX                                                 \
     64                            /* Bulletins cancelled or forgotten in one. \
@@ -113,6 +114,8 @@ struct scheduler_made {
 struct scheduler_event {
     enum scheduler_event_type type;
     int64_t at_ms; /* Wall time. */
+    bool doubted;  /* That time is not to be believed: nothing is planned, made
+                      or forgotten now. */
     /* REQUEST; lent, and so is what they point to: */
     const struct scheduler_request *request;
     const struct loa_certificate *who;
@@ -167,6 +170,7 @@ struct scheduler {
     struct plan plan;
     uint64_t revision; /* Of the plan; rises with every change. */
     bool areas_known;  /* The copy of the tree was complete once. */
+    int64_t at_ms;     /* Of the newest event whose time was believed. */
     int64_t window_end_ms;
     unsigned passes; /* Bits of those that are under way. */
     uint32_t cursors[PASSES_N];

@@ -58,7 +58,7 @@ static void programme(int a, unsigned mask)
         t[n].start_at_ms = (int64_t)(mask >> 4);
         t[n++].until_at_ms = INT64_MAX;
     }
-    rv = needs_programme(&needs, areas[a], ++version, INT64_MAX, t, n);
+    rv = needs_programme(&needs, areas[a], ++version, INT64_MAX, t, n, 0);
     assert(rv == LOA_OK);
     for (int c = 0; c < 4; c++) {
         uint8_t hash[LOA_HASH_BYTES], key[LOA_KEY_BYTES];

@@ -15,26 +15,66 @@ static void test_versions(void)
                              item_of(1, 50, 900)};
 
     needs_init(&needs);
-    CHECK_INT("first", needs_programme(&needs, "vn/08", 5, 1000, t, 3), LOA_OK);
+    CHECK_INT("first", needs_programme(&needs, "vn/08", 5, 1000, t, 3, NOW_MS),
+              LOA_OK);
     CHECK_INT("a content once", needs.needs_n, 2);
     CHECK_INT("earliest start", needs.needs[need_at("vn/08", 1)].start_at_ms,
               50);
     CHECK_INT("latest end", needs.needs[need_at("vn/08", 1)].until_at_ms, 900);
-    CHECK_INT("same version", needs_programme(&needs, "vn/08", 5, 1000, t, 0),
+    CHECK_INT("same version",
+              needs_programme(&needs, "vn/08", 5, 1000, t, 0, NOW_MS),
               LOA_ESTALE);
-    CHECK_INT("older", needs_programme(&needs, "vn/08", 4, 1000, t, 0),
+    CHECK_INT("older", needs_programme(&needs, "vn/08", 4, 1000, t, 0, NOW_MS),
               LOA_ESTALE);
     CHECK_INT("nothing changed", needs.needs_n, 2);
-    CHECK_INT("newer replaces", needs_programme(&needs, "vn/08", 6, 1000, t, 1),
-              LOA_OK);
+    CHECK_INT("newer replaces",
+              needs_programme(&needs, "vn/08", 6, 1000, t, 1, NOW_MS), LOA_OK);
     CHECK_INT("one left", needs.needs_n, 1);
     CHECK_INT("start as it is now",
               needs.needs[need_at("vn/08", 1)].start_at_ms, 100);
     CHECK_INT("content forgotten", needs.contents_n, 1);
-    CHECK_INT("empty", needs_programme(&needs, "vn/08", 7, 1000, t, 0), LOA_OK);
+    CHECK_INT("empty", needs_programme(&needs, "vn/08", 7, 1000, t, 0, NOW_MS),
+              LOA_OK);
     CHECK_INT("none", needs.needs_n + needs.contents_n, 0);
     CHECK_INT("older than the empty one",
-              needs_programme(&needs, "vn/08", 6, 1000, t, 1), LOA_ESTALE);
+              needs_programme(&needs, "vn/08", 6, 1000, t, 1, NOW_MS),
+              LOA_ESTALE);
+}
+
+/* One version of a clock that ran ahead kept out all that came after it. */
+static void test_clock_ahead_for_a_while(void)
+{
+    const int64_t day = NEEDS_AHEAD_MS, now = 1000 * NEEDS_AHEAD_MS;
+    struct need_item t = item_of(1, now, now + day);
+
+    needs_init(&needs);
+    CHECK_INT("a day ahead",
+              needs_programme(&needs, "vn/08", 1001 * (uint64_t)day, now + day,
+                              &t, 1, now),
+              LOA_OK);
+    CHECK_INT("more is refused",
+              needs_programme(&needs, "vn/08", 1001 * (uint64_t)day + 1,
+                              now + day, &t, 0, now),
+              LOA_EINVAL);
+    CHECK_INT("nothing changed", needs.needs_n, 1);
+    CHECK_INT(
+        "no area is made for it",
+        needs_programme(&needs, "vn/09", 2000 * (uint64_t)day, now, &t, 1, now),
+        LOA_EINVAL);
+    CHECK_INT("none", needs_find_area(&needs, "vn/09"), NEEDS_NONE);
+    CHECK_INT("taken when our clock was ahead too",
+              needs_programme(&needs, "vn/08", 1030 * (uint64_t)day, now + day,
+                              &t, 1, now + 30 * day),
+              LOA_OK);
+    CHECK_INT("ours is put right",
+              needs_programme(&needs, "vn/08", 1000 * (uint64_t)day, now + day,
+                              &t, 0, now),
+              LOA_OK);
+    CHECK_INT("and counts", needs.needs_n, 0);
+    CHECK_INT("and bounds again",
+              needs_programme(&needs, "vn/08", 999 * (uint64_t)day, now + day,
+                              &t, 1, now),
+              LOA_ESTALE);
 }
 
 static void test_pushed(void)
@@ -112,7 +152,8 @@ static void test_full(void)
             memcpy(t[k].content_hash + 4, &k, sizeof k);
         }
         snprintf(area, sizeof area, "vn/%u", i);
-        rv = needs_programme(&needs, area, 1, 10, t, NEED_PROGRAMME_MAX);
+        rv =
+            needs_programme(&needs, area, 1, 10, t, NEED_PROGRAMME_MAX, NOW_MS);
         fit += rv == LOA_OK;
     }
     CHECK_INT("contents are full", fit, NEED_CONTENTS_MAX / NEED_PROGRAMME_MAX);
@@ -120,13 +161,15 @@ static void test_full(void)
     CHECK_INT("version not taken",
               needs.areas[needs_find_area(&needs, area)].version, 0);
     /* One goes; then there is room for it. */
-    CHECK_INT("goes", needs_programme(&needs, "vn/0", 2, 10, t, 0), LOA_OK);
-    CHECK_INT("fits now",
-              needs_programme(&needs, area, 1, 10, t, NEED_PROGRAMME_MAX),
+    CHECK_INT("goes", needs_programme(&needs, "vn/0", 2, 10, t, 0, NOW_MS),
               LOA_OK);
+    CHECK_INT(
+        "fits now",
+        needs_programme(&needs, area, 1, 10, t, NEED_PROGRAMME_MAX, NOW_MS),
+        LOA_OK);
     for (unsigned i = 0; i < NEED_AREAS_MAX; i++) {
         snprintf(area, sizeof area, "la/%u", i);
-        rv = needs_programme(&needs, area, 1, 10, t, 0);
+        rv = needs_programme(&needs, area, 1, 10, t, 0, NOW_MS);
     }
     CHECK_INT("areas are full", rv, LOA_EBUSY);
 }
@@ -154,7 +197,8 @@ static void test_against_table(unsigned seed)
                 t[t_n++] = item_of(c + 1, 0, 10);
         }
         CHECK_INT("take",
-                  needs_programme(&needs, paths[a], ++next_version, 10, t, t_n),
+                  needs_programme(&needs, paths[a], ++next_version, 10, t, t_n,
+                                  NOW_MS),
                   LOA_OK);
         count = 0;
         for (int i = 0; i < AREAS; i++)
@@ -170,6 +214,7 @@ static void test_against_table(unsigned seed)
 int main(void)
 {
     test_versions();
+    test_clock_ahead_for_a_while();
     test_pushed();
     test_expiry();
     test_covering();

@@ -90,9 +90,10 @@ static void test_shares(void)
     memset(sent, 0, sizeof sent);
     for (int c = 1; c <= 10; c++)
         t[c - 1] = item_of(c, 1000 - c, 2000); /* 10 is the soonest. */
-    CHECK_INT("take",
-              needs_programme(&needs, "vn/08", ++next_version, 5000, t, 10),
-              LOA_OK);
+    CHECK_INT(
+        "take",
+        needs_programme(&needs, "vn/08", ++next_version, 5000, t, 10, NOW_MS),
+        LOA_OK);
     for (int c = 1; c <= 10; c++)
         content_is(c, 100 * BLOCK_PACKETS);
     run(140);
@@ -179,7 +180,7 @@ static void test_random(unsigned seed)
                 t[t_n++] = item_of(c, (int64_t)(seed >> 5 & 0xff), 99999);
         CHECK_INT("take",
                   needs_programme(&needs, areas[seed / 65536 % 4],
-                                  ++next_version, 99999, t, t_n),
+                                  ++next_version, 99999, t, t_n, NOW_MS),
                   LOA_OK);
         for (int c = 1; c <= CONTENTS; c++)
             content_is(c, 40 + 30 * (uint32_t)c);
