@@ -67,5 +67,8 @@ void mqtt_msg_release(struct mqtt_msg *msg)
 
 const char *mqtt_reason(int rc)
 {
+    if (rc == MOSQ_ERR_TLS) /* The library says no more than this. */
+        return "TLS failed: the broker's certificate is not for this name or "
+               "not by our authority, or it has no TLS";
     return rc >= 0x80 ? mosquitto_reason_string(rc) : mosquitto_strerror(rc);
 }

@@ -375,10 +375,9 @@ class Rig:
         b.approver = approver or self.approver
         b.id = bulletin_id or os.urandom(16)
         b.message = ppb.Bulletin(
-            bulletin_id=b.id, class_=cls) if False else ppb.Bulletin(
-                bulletin_id=b.id, content_hash=content.hash,
-                starts_at_ms=list(starts), duration_ms=content.duration_ms,
-                title=title)
+            bulletin_id=b.id, content_hash=content.hash,
+            starts_at_ms=list(starts), duration_ms=content.duration_ms,
+            title=title)
         setattr(b.message, "class", cls)
         return b
 
