@@ -24,6 +24,37 @@ void gate_init(struct gate *g,
     g->rules = *rules;
     loa_trust_init(&g->trust, root);
     loa_arena_init(&g->arena, g->memory, sizeof g->memory);
+    g->remembered_until_ms = INT64_MAX;
+}
+
+/* What was allowed must be judged anew. */
+static void forget_marks(struct gate *g)
+{
+    topics_renumber(&g->topics);
+    g->remembered_until_ms = INT64_MAX;
+}
+
+static const struct rights_topic *set_topic(struct gate *g, const char *topic)
+{
+    g->topic = topics_find(&g->topics, topic);
+    return &g->topic->topic;
+}
+
+/* The login is good. */
+static const char *join(struct gate *g,
+                        const struct login_request *r,
+                        struct session *s)
+{
+    const struct session *other = session_find_id(&g->sessions, r->client_id);
+
+    if (s->who.limited && other != NULL && !other->who.limited)
+        return "in-use";
+    if (wills_take(&g->wills, s->who.principal, g->now_ms, g->told_will))
+        return "will";
+    /* The pointer alone: the rows may move nowhere, but this one may go. */
+    g->leaving = other == NULL ? NULL : other->client;
+    s->judged_epoch = g->epoch; /* The login has just asked the list. */
+    return session_add(&g->sessions, s) == LOA_OK ? NULL : "full";
 }
 
 const char *gate_login(struct gate *g, const struct login_request *r)
@@ -33,24 +64,16 @@ const char *gate_login(struct gate *g, const struct login_request *r)
     const char *why;
 
     g->now_ms = r->now_ms;
+    g->leaving = NULL;
     /* The broker reuses the memory of clients that it has freed. */
     session_remove(&g->sessions, r->client);
     why = login_judge(&judge, r, &s);
-    if (why != NULL)
-        return why;
-    if (s.who.limited) {
-        const struct session *other =
-            session_find_id(&g->sessions, r->client_id);
-
-        if (other != NULL && !other->who.limited)
-            return "in-use";
-    }
-    s.judged_epoch = g->epoch; /* The login has just asked the list. */
-    return session_add(&g->sessions, &s) == LOA_OK ? NULL : "full";
+    return why != NULL ? why : join(g, r, &s);
 }
 
 void gate_gone(struct gate *g, const void *client)
 {
+    g->leaving = NULL;
     session_gone(&g->sessions, client, g->now_ms);
 }
 
@@ -72,21 +95,37 @@ static enum gate_verdict admit(struct gate *g,
     return standing(g, *s);
 }
 
+/* What the mark of a client does not know yet. */
+static enum gate_verdict judge_read(struct gate *g, struct session_mark *m)
+{
+    struct session *s = session_of(&g->sessions, m);
+    enum gate_verdict v =
+        s->state == SESSION_LIVE ? standing(g, s) : GATE_NO_SESSION;
+
+    if (v != GATE_OK)
+        return v;
+    if (!g->topic->topic.ours)
+        return GATE_TOPIC;
+    if (!rights_cover_topic(&s->who, RIGHTS_READ, &g->topic->topic, NULL))
+        return GATE_RIGHT;
+    m->allowed = g->topic->number;
+    if (s->not_after_ms < g->remembered_until_ms)
+        g->remembered_until_ms = s->not_after_ms;
+    return GATE_OK;
+}
+
 enum gate_verdict gate_read(struct gate *g,
                             const void *client,
                             const char *topic)
 {
-    struct session *s;
-    enum gate_verdict v = admit(g, client, &s);
+    struct session_mark *m = session_mark(&g->sessions, client);
 
-    if (v != GATE_OK)
-        return v;
-    rights_topic_set(&g->topic, topic);
-    if (!g->topic.ours)
-        return GATE_TOPIC;
-    return rights_cover_topic(&s->who, RIGHTS_READ, &g->topic, NULL)
-               ? GATE_OK
-               : GATE_RIGHT;
+    if (m == NULL)
+        return GATE_NO_SESSION;
+    if (g->now_ms >= g->remembered_until_ms)
+        forget_marks(g);
+    set_topic(g, topic);
+    return m->allowed == g->topic->number ? GATE_OK : judge_read(g, m);
 }
 
 enum gate_verdict gate_subscribe(struct gate *g,
@@ -104,48 +143,88 @@ enum gate_verdict gate_subscribe(struct gate *g,
     return rights_cover_filter(&s->who, &f) ? GATE_OK : GATE_RIGHT;
 }
 
-/* The broker asks about a will after it said that the client is gone. Nothing
- * but the device's own state may be left behind, and only as LOST: a device
- * that is being cut off must not call itself online for ever. */
-static enum gate_verdict write_will(struct gate *g,
+/* Nothing but the device's own state may be left behind, and only as LOST: a
+ * device that is being cut off must not call itself online for ever. */
+static enum gate_verdict judge_will(struct gate *g,
                                     const struct session *s,
                                     const struct gate_publication *p)
 {
+    const struct rights_topic *topic = set_topic(g, p->topic);
     unsigned flags;
 
-    if (!rights_cover_topic(&s->who, RIGHTS_WRITE, &g->topic, &flags) ||
+    if (s == NULL || !topic->ours ||
+        !rights_cover_topic(&s->who, RIGHTS_WRITE, topic, &flags) ||
         !(flags & RIGHTS_WILL))
         return GATE_WILL;
     loa_arena_reset(&g->arena);
     return wire_state_is_lost(&g->arena, p->payload) ? GATE_OK : GATE_WILL;
 }
 
+/* Of the form that a device's will should have. One that has it and is refused
+ * nevertheless, because the device had no clock or its session is forgotten, is
+ * no mistake of its author. */
+static bool is_own_state(struct gate *g,
+                         const struct session *s,
+                         const char *principal,
+                         struct loa_bytes payload)
+{
+    const struct rights_topic *t = &g->topic->topic;
+
+    loa_arena_reset(&g->arena);
+    return t->ours && t->at.plane == LOA_PLANE_UP &&
+           strcmp(t->at.kind, "state") == 0 &&
+           strcmp(t->at.principal, principal) == 0 &&
+           (s == NULL || strcmp(t->at.area, s->who.area) == 0) &&
+           wire_state_is_lost(&g->arena, payload);
+}
+
+static enum gate_verdict write_will(struct gate *g,
+                                    const struct session *s,
+                                    const struct gate_publication *p)
+{
+    enum gate_verdict v = judge_will(g, s, p);
+    char principal[LOA_PRINCIPAL_CAP];
+
+    if (v == GATE_OK)
+        return v;
+    wills_principal(p->client_id, principal);
+    if (!is_own_state(g, s, principal, p->payload))
+        wills_add(&g->wills, principal, p->topic, g->now_ms);
+    return v;
+}
+
+/* The broker asks about a will when its client is gone already, or, if a new
+ * connection of the same client id pushes it out, right after that one's login.
+ * Of somebody whom the broker knows and who is not here, nothing but a will can
+ * be asked. */
 enum gate_verdict gate_write(struct gate *g, const struct gate_publication *p)
 {
     struct session *s = session_find(&g->sessions, p->client);
+    const struct rights_topic *topic;
     enum gate_verdict v;
     unsigned flags;
 
-    if (s == NULL)
+    if (s == NULL && p->client_id == NULL)
         return GATE_NO_SESSION;
-    rights_topic_set(&g->topic, p->topic);
-    if (!g->topic.ours)
-        return GATE_TOPIC;
-    if (s->state == SESSION_GONE)
+    if (s == NULL || s->state == SESSION_GONE || p->client == g->leaving)
         return write_will(g, s, p);
+    topic = set_topic(g, p->topic);
+    if (!topic->ours)
+        return GATE_TOPIC;
     v = standing(g, s);
     if (v != GATE_OK)
         return v;
-    if (!rights_cover_topic(&s->who, RIGHTS_WRITE, &g->topic, &flags))
+    if (!rights_cover_topic(&s->who, RIGHTS_WRITE, topic, &flags))
         return GATE_RIGHT;
     return p->retain && !(flags & RIGHTS_RETAIN) ? GATE_RETAIN : GATE_OK;
 }
 
 bool gate_is_trust(struct gate *g, const struct gate_publication *p)
 {
-    rights_topic_set(&g->topic, p->topic);
-    return g->topic.ours && g->topic.at.plane == LOA_PLANE_DOWN &&
-           strcmp(g->topic.at.kind, "trust") == 0 && p->payload.len > 0;
+    const struct rights_topic *t = set_topic(g, p->topic);
+
+    return t->ours && t->at.plane == LOA_PLANE_DOWN &&
+           strcmp(t->at.kind, "trust") == 0 && p->payload.len > 0;
 }
 
 static enum loa_verdict take(struct gate *g,
@@ -160,8 +239,10 @@ static enum loa_verdict take(struct gate *g,
         loa_envelope_parse(&g->arena, p, &e) != LOA_OK)
         return LOA_VERDICT_MALFORMED;
     v = loa_trust_update(&g->trust, &e, g->now_ms, time_trusted);
-    if (v == LOA_VERDICT_OK)
+    if (v == LOA_VERDICT_OK) {
         g->epoch++;
+        forget_marks(g);
+    }
     return v;
 }
 
@@ -201,6 +282,7 @@ size_t gate_tick(struct gate *g,
     size_t kicks_n = 0;
 
     g->now_ms = now_ms;
+    g->leaving = NULL;
     if (monotonic_ms - g->sweep_ms < GATE_SWEEP_MS)
         return 0;
     g->sweep_ms = monotonic_ms;

@@ -2,13 +2,17 @@
  * publication, delivery, revocation. Pure: what the broker asks comes in with
  * the time, the answer goes out. plugin.c is the only one who knows the broker.
  *
- * What a delivery costs: one look-up by pointer, one strcmp() of the topic, one
- * AND of two masks, and as a rule one comparison of an area. */
+ * What a delivery costs: one strcmp() of the topic with the last one, and a
+ * look at three words of the client. Only the first delivery on a topic to a
+ * client, and the first after a revocation, looks at rights and certificates.
+ */
 
 #ifndef LOA_AUTH_GATE_H
 #define LOA_AUTH_GATE_H
 
 #include "login.h"
+#include "topics.h"
+#include "wills.h"
 
 #define GATE_ARENA_BYTES (4 * LOA_ENVELOPE_BYTES_MAX + 65536)
 #define GATE_SWEEP_N 1024 /* Rows looked at in one sweep. */
@@ -41,10 +45,15 @@ struct gate {
     struct loa_trust trust;
     uint64_t epoch; /* Counts the trust lists taken. */
     struct seen seen;
-    struct rights_topic topic; /* The last one asked about. */
-    int64_t now_ms;            /* Wall time, as of the last call that told. */
-    size_t sweep_at;           /* Next row. */
-    int64_t sweep_ms;          /* Monotonic time of the last sweep. */
+    struct topics topics;
+    const struct topics_entry *topic; /* The one asked about. */
+    struct wills wills;
+    char told_will[WILLS_TOPIC_CAP]; /* After "will": its topic. */
+    const void *leaving;         /* A client that the last login pushes out. */
+    int64_t remembered_until_ms; /* Wall time: no mark holds longer. */
+    int64_t now_ms;              /* Wall time, as of the last call that told. */
+    size_t sweep_at;             /* Next row. */
+    int64_t sweep_ms;            /* Monotonic time of the last sweep. */
     struct loa_arena arena;
     _Alignas(16) uint8_t memory[GATE_ARENA_BYTES];
     struct sessions sessions;
@@ -55,8 +64,10 @@ void gate_init(struct gate *g,
                const struct login_rules *rules,
                const uint8_t root[LOA_KEY_BYTES]);
 
-/* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full" or "in-use" (a
- * login without valid time does not push out a live one). */
+/* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full", "in-use" (a
+ * login without valid time does not push out a live one) or "will" (the last
+ * connection of this principal left one that it may not; told_will is its
+ * topic; said once). */
 LOA_MUST_CHECK const char *gate_login(struct gate *g,
                                       const struct login_request *r);
 
@@ -73,6 +84,7 @@ LOA_MUST_CHECK enum gate_verdict gate_read(struct gate *g,
 
 struct gate_publication {
     const void *client;
+    const char *client_id; /* As the broker has it; NULL: none. */
     const char *topic;
     struct loa_bytes payload;
     bool retain;

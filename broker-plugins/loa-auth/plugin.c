@@ -68,16 +68,19 @@ static void report_login(struct plugin *p,
                          const char *why)
 {
     char id[REPORT_TEXT_CAP], user[REPORT_TEXT_CAP], address[REPORT_TEXT_CAP];
+    char topic[REPORT_TEXT_CAP];
+    bool will = why != NULL && strcmp(why, "will") == 0;
 
     if (!report_allow(&p->report, r->now_ms))
         return;
     mosquitto_log_printf(
         why == NULL ? MOSQ_LOG_INFO : MOSQ_LOG_WARNING,
-        "level=%s event=login.%s client=%s user=%s address=%s why=%s",
+        "level=%s event=login.%s client=%s user=%s address=%s why=%s%s%s",
         why == NULL ? "info" : "warn", why == NULL ? "accepted" : "refused",
         report_word(r->client_id, id), report_word(r->user, user),
         report_word(mosquitto_client_address(client), address),
-        why == NULL ? "-" : why);
+        why == NULL ? "-" : why, will ? " topic=" : "",
+        will ? report_word(p->gate->told_will, topic) : "");
 }
 
 static void report_rest(struct plugin *p, int64_t now_ms)
@@ -125,6 +128,7 @@ static struct gate_publication publication(
 {
     return (struct gate_publication){
         .client = ev->client,
+        .client_id = mosquitto_client_id(ev->client),
         .topic = ev->topic,
         .payload = {ev->payload, ev->payloadlen},
         .retain = ev->retain,

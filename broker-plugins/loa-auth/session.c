@@ -86,6 +86,27 @@ struct session *session_find(struct sessions *t, const void *client)
     return NULL;
 }
 
+struct session_mark *session_mark(struct sessions *t, const void *client)
+{
+    struct session_mark *m = &t->marks[t->marks[t->last].follower];
+
+    if (client == NULL || m->client != client) {
+        struct session *s = session_find(t, client);
+
+        if (s == NULL)
+            return NULL;
+        m = &t->marks[s - t->rows];
+        t->marks[t->last].follower = (uint32_t)(s - t->rows);
+    }
+    t->last = (uint32_t)(m - t->marks);
+    return m;
+}
+
+struct session *session_of(struct sessions *t, const struct session_mark *m)
+{
+    return &t->rows[m - t->marks];
+}
+
 struct session *session_find_id(struct sessions *t, const char *client_id)
 {
     size_t slot = home_id(client_id);
@@ -128,6 +149,8 @@ static void row_free(struct sessions *t, struct session *s)
     index_remove(t, t->by_id, row, row_home_id);
     count(t, s, (size_t)-1);
     memset(s, 0, sizeof *s);
+    t->marks[row].client = NULL;
+    t->marks[row].allowed = 0;
     s->next_free = t->free;
     t->free = row + 1;
 }
@@ -146,6 +169,7 @@ int session_add(struct sessions *t, const struct session *s)
     *row = *s;
     row->state = SESSION_LIVE;
     row->revoked = row->kicked = false;
+    t->marks[row - t->rows].client = row->client;
     index_add(t->by_client, row_home_client(row), (size_t)(row - t->rows));
     index_add(t->by_id, row_home_id(row), (size_t)(row - t->rows));
     count(t, row, 1);
@@ -165,6 +189,7 @@ void session_gone(struct sessions *t, const void *client, int64_t now_ms)
     count(t, s, (size_t)-1);
     s->state = SESSION_GONE;
     s->gone_at_ms = now_ms;
+    t->marks[s - t->rows].allowed = 0;
     count(t, s, 1);
 }
 

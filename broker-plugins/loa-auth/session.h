@@ -44,11 +44,22 @@ struct session {
     size_t next_free;
 };
 
+/* What a delivery needs of a row, kept apart: three words instead of half a
+ * kilobyte. The broker delivers a message to its subscribers in an order that
+ * hardly changes, so each mark knows who was asked about after it last time. */
+struct session_mark {
+    const void *client; /* NULL: the row is free. */
+    uint64_t allowed;   /* Number of the topic that it may read; 0: none. */
+    uint32_t follower;  /* A row; only a guess. */
+};
+
 /* Two hashes of the rows: open addressing, at most half full. */
 #define SESSION_SLOTS_N (2 * SESSIONS_MAX)
 
 struct sessions {
-    uint32_t by_client[SESSION_SLOTS_N]; /* Row + 1; 0 is empty. */
+    struct session_mark marks[SESSIONS_MAX]; /* By row. */
+    uint32_t last;                           /* Row of the last mark asked. */
+    uint32_t by_client[SESSION_SLOTS_N];     /* Row + 1; 0 is empty. */
     uint32_t by_id[SESSION_SLOTS_N];
     size_t used_n; /* Rows that were ever used: the end of any walk. */
     size_t live_n, gone_n, enrolling_n;
@@ -65,6 +76,13 @@ LOA_MUST_CHECK int session_add(struct sessions *t, const struct session *s);
 
 /* The row of this client, LIVE or GONE; NULL if it has none. */
 struct session *session_find(struct sessions *t, const void *client);
+
+/* The mark of this client's row, LIVE or GONE; NULL if it has none. `allowed`
+ * is the caller's to set; it is 0 again whenever the row changes. */
+struct session_mark *session_mark(struct sessions *t, const void *client);
+
+/* The row of a mark. */
+struct session *session_of(struct sessions *t, const struct session_mark *m);
 
 /* A LIVE row with this client id, or NULL. */
 struct session *session_find_id(struct sessions *t, const char *client_id);

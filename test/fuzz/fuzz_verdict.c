@@ -1,6 +1,7 @@
 /* link: broker-plugins/loa-auth/gate.c broker-plugins/loa-auth/login.c
  * broker-plugins/loa-auth/rights.c broker-plugins/loa-auth/seen.c
- * broker-plugins/loa-auth/session.c broker-plugins/loa-auth/wire.c */
+ * broker-plugins/loa-auth/session.c broker-plugins/loa-auth/topics.c
+ * broker-plugins/loa-auth/wills.c broker-plugins/loa-auth/wire.c */
 
 /* A broker's questions in any order, with any text. What must hold whatever is
  * asked:
@@ -89,6 +90,7 @@ static void real_login(const void *client, size_t who)
 
     /* Its id begins with who + 1: forget that it was used. */
     memset(gate->seen.sets[who + 1], 0, sizeof gate->seen.sets[0]);
+    memset(&gate->wills, 0, sizeof gate->wills); /* Told before. */
     why = gate_login(gate, &r);
     if (gate->epoch == 0)
         demand(why == NULL);
@@ -137,8 +139,11 @@ static void check_filter(const void *client, const char *text)
 
 static void ask(uint8_t what, const void *client, char *text)
 {
-    struct gate_publication p = {
-        client, text, {(const uint8_t *)text, strlen(text)}, what & 16};
+    struct gate_publication p = {client,
+                                 what & 32 ? "pole" : text,
+                                 text,
+                                 {(const uint8_t *)text, strlen(text)},
+                                 what & 16};
     bool in = live(client) && !victim(client);
     enum gate_verdict v;
     bool first;
@@ -157,7 +162,11 @@ static void ask(uint8_t what, const void *client, char *text)
                 check_filter(client, text);
             break;
         case 3:
-            demand(gate_read(gate, client, text) != GATE_OK || in);
+            v = gate_read(gate, client, text);
+            demand(v != GATE_OK || in);
+            /* What is remembered is what would be judged. */
+            topics_renumber(&gate->topics);
+            demand(gate_read(gate, client, text) == v);
             break;
         case 4:
             /* What is left of a client may have a will; a text is none. */

@@ -1,56 +1,7 @@
 /* A broker's questions in the order in which it asks them: login, deliveries,
  * a revocation in between, the end of a certificate, wills. */
 
-#include <sodium.h>
-#include <stdlib.h>
-
-#include "broker-plugins/loa-auth/gate.h"
-#include "check.h"
-#include "people.h"
-
-#define POLE_STATE "loa/1/up/state/vn/08/070/02215/@pole_1"
-#define POLE_FILTER "loa/1/down/+/vn/08"
-#define PROGRAMME "loa/1/down/programme/vn/08"
-#define TRUST "loa/1/down/trust/vn/08"
-
-static struct gate *g;
-static struct person root, province, lan, pole, reg;
-static int clients[8]; /* Their addresses stand for the broker's clients. */
-static uint8_t next_id;
-
-static const char *login(const void *client,
-                         const struct person *p,
-                         int64_t off_ms)
-{
-    struct login_twist t = {.off_ms = g->now_ms - NOW + off_ms};
-    char password[LOA_PASSWORD_CAP];
-    struct login_request r = {client, p->leaf.principal, p->leaf.principal,
-                              password, g->now_ms};
-
-    person_login(p, &t, ++next_id, password);
-    return gate_login(g, &r);
-}
-
-static enum gate_verdict write_to(const void *client,
-                                  const char *topic,
-                                  struct loa_bytes payload,
-                                  bool retain)
-{
-    struct gate_publication p = {client, topic, payload, retain};
-
-    return gate_write(g, &p);
-}
-
-static void setup(void)
-{
-    static const struct login_rules rules = {"loa", 120000};
-
-    free(g);
-    g = calloc(1, sizeof *g);
-    assert(g != NULL);
-    gate_init(g, &rules, root.key.public_key);
-    g->now_ms = NOW;
-}
+#include "gate_rig.h"
 
 static size_t tick(int64_t now_ms, struct gate_kick *kicks)
 {
@@ -71,7 +22,7 @@ static enum loa_verdict trust(const struct person *by,
     static uint8_t bytes[4096];
     struct loa_bytes list =
         person_trust_list(by, number, issuer, serial, bytes, sizeof bytes);
-    struct gate_publication p = {&clients[2], TRUST, list, true};
+    struct gate_publication p = {&clients[2], "reg", TRUST, list, true};
 
     CHECK_INT("is a list", gate_is_trust(g, &p), true);
     return gate_trust(g, list);
@@ -112,8 +63,11 @@ static void test_what_is_a_trust_list(void)
 
     setup();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct gate_publication p = {
-            NULL, rows[i].topic, {(const uint8_t *)"x", rows[i].len}, true};
+        struct gate_publication p = {NULL,
+                                     NULL,
+                                     rows[i].topic,
+                                     {(const uint8_t *)"x", rows[i].len},
+                                     true};
 
         CHECK_INT(rows[i].topic, gate_is_trust(g, &p), rows[i].want);
     }
@@ -167,44 +121,40 @@ static void test_device(void)
     CHECK_INT("foreign", write_to(&clients[0], "a/b", none, false), GATE_TOPIC);
 }
 
-static void test_will(void)
+/* What a client may read is remembered by topic: never longer than it is so. */
+static void test_memory_of_deliveries(void)
 {
-    uint8_t bytes[256];
-    struct loa_bytes none = {NULL, 0};
-    struct loa_bytes lost =
-        state_bytes(LOA__V1__PRESENCE__PRESENCE_LOST, bytes);
-    uint8_t more[256];
-    struct loa_bytes online =
-        state_bytes(LOA__V1__PRESENCE__PRESENCE_ONLINE, more);
+    char topic[64];
 
     setup();
-    CHECK_INT("login", login(&clients[0], &pole, 0) == NULL, true);
-    CHECK_INT("login", login(&clients[1], &lan, 0) == NULL, true);
+    CHECK_INT("pole", login(&clients[0], &pole, 0) == NULL, true);
+    CHECK_INT("lan", login(&clients[1], &lan, 0) == NULL, true);
+    CHECK_INT("registry", login(&clients[2], &reg, 0) == NULL, true);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT("pole", gate_read(g, &clients[0], PROGRAMME), GATE_OK);
+        CHECK_INT("lan", gate_read(g, &clients[1], PROGRAMME), GATE_RIGHT);
+        CHECK_INT("nobody", gate_read(g, &clients[5], PROGRAMME),
+                  GATE_NO_SESSION);
+        CHECK_INT("other", gate_read(g, &clients[0], "loa/1/down/head/vn/09"),
+                  GATE_RIGHT);
+        CHECK_INT("foreign", gate_read(g, &clients[0], "a/b"), GATE_TOPIC);
+    }
+    for (int i = 0; i < 3 * TOPICS_MAX; i++) {
+        snprintf(topic, sizeof topic, "loa/1/down/head/vn/0%d/%d", 8 + i % 2,
+                 i % 300);
+        CHECK_INT(topic, gate_read(g, &clients[1], topic), GATE_RIGHT);
+        CHECK_INT(topic, gate_read(g, &clients[0], PROGRAMME), GATE_OK);
+    }
+    /* Somebody else at the same place in memory. */
+    CHECK_INT("lan", login(&clients[0], &lan, 0) == NULL, true);
+    CHECK_INT("lan", gate_read(g, &clients[0], PROGRAMME), GATE_RIGHT);
+    CHECK_INT("pole", login(&clients[0], &pole, 0) == NULL, true);
+    CHECK_INT("pole", gate_read(g, &clients[0], PROGRAMME), GATE_OK);
+    CHECK_INT("list", trust(&reg, 1, &province, pole.leaf.serial),
+              LOA_VERDICT_OK);
+    CHECK_INT("revoked", gate_read(g, &clients[0], PROGRAMME), GATE_REVOKED);
     gate_gone(g, &clients[0]);
-    gate_gone(g, &clients[1]);
-    CHECK_INT("lost", write_to(&clients[0], POLE_STATE, lost, true), GATE_OK);
-    CHECK_INT("online", write_to(&clients[0], POLE_STATE, online, true),
-              GATE_WILL);
-    CHECK_INT("empty", write_to(&clients[0], POLE_STATE, none, true),
-              GATE_WILL);
-    CHECK_INT("nonsense",
-              write_to(&clients[0], POLE_STATE,
-                       (struct loa_bytes){(const uint8_t *)"\xff", 1}, true),
-              GATE_WILL);
-    CHECK_INT("health",
-              write_to(&clients[0], "loa/1/up/health/vn/08/070/02215/@pole_1",
-                       lost, false),
-              GATE_WILL);
-    CHECK_INT("another's state",
-              write_to(&clients[0], "loa/1/up/state/vn/08/070/02215/@pole_2",
-                       lost, true),
-              GATE_WILL);
-    CHECK_INT("staff",
-              write_to(&clients[1], "loa/1/rpc/scheduler/vn/08/070/@lan", none,
-                       false),
-              GATE_NO_SESSION);
-    CHECK_INT("nothing is read", gate_read(g, &clients[0], PROGRAMME),
-              GATE_NO_SESSION);
+    CHECK_INT("gone", gate_read(g, &clients[0], PROGRAMME), GATE_NO_SESSION);
 }
 
 static void test_gone_is_forgotten(void)
@@ -362,19 +312,13 @@ int main(void)
 {
     if (sodium_init() < 0)
         return 1;
-    person_root(&root);
-    person_issue(&province, &root, 2, &province_body);
-    person_make(&lan, &province, 3, LOA_ROLE_STAFF, "lan", "vn/08/070", "", 0);
-    person_make(&pole, &province, 4, LOA_ROLE_DEVICE, "pole_1",
-                "vn/08/070/02215", "", 0);
-    person_make(&reg, &root, 5, LOA_ROLE_SERVICE, "reg", "vn/08", "registry",
-                LOA_POWER_REVOKE);
+    people();
     test_who_is_not_in_may_nothing();
     test_names();
     test_what_is_a_trust_list();
     test_no_room();
     test_device();
-    test_will();
+    test_memory_of_deliveries();
     test_gone_is_forgotten();
     test_revocation_cuts_who_is_in();
     test_restored_list_binds();
