@@ -63,14 +63,15 @@ def test_no_password_no_entry(w, user, password):
     assert raw_connect(w, "lan", user, password) == DENIED
 
 
-def raw_connect(w, client_id, user, password):
+def raw_connect(w, client_id, user, password, level=5, clean=True):
     def text(s):
         b = s.encode()
         return len(b).to_bytes(2, "big") + b
 
-    flags = 2 | (128 if user is not None else 0) \
+    flags = (2 if clean else 0) | (128 if user is not None else 0) \
         | (64 if password is not None else 0)
-    body = text("MQTT") + bytes([5, flags, 0, 30, 0]) + text(client_id)
+    body = text("MQTT") + bytes([level, flags, 0, 30]) \
+        + (b"\0" if level == 5 else b"") + text(client_id)
     for part in user, password:
         if part is not None:
             body += text(part)
@@ -94,8 +95,24 @@ def test_anonymous_of_mqtt_311_gets_the_old_code(w):
 
 
 def test_empty_client_id(w):
-    # The broker itself refuses it; MQTT 5 "unspecified error" is its word.
-    assert raw_connect(w, "", "lan", w.lan.password(client_id="x")) == 0x80
+    """The broker makes one up, which nobody's login can name: whoever tries,
+    with or without a key, is refused as for any other wrong client id."""
+    for user, password in (("lan", w.lan.password(client_id="x")),
+                           ("lan", w.lan.password(client_id="")),
+                           ("pole_1", w.pole.password(client_id="")),
+                           ("pole_1", w.pole.password()),
+                           ("lan", ""), ("lan", None), (None, None),
+                           ("no", w.province.staff("no", "vn/08").password(
+                               client_id=""))):
+        assert raw_connect(w, "", user, password) == DENIED, user
+        if user is not None or password is None:
+            assert raw_connect(w, "", user, password, level=4) == 5, user
+    # MQTT 3.1.1 has an own word for an empty id and a session to be kept.
+    assert raw_connect(w, "", "lan", w.lan.password(client_id=""), level=4,
+                       clean=False) == 2
+    wait_until(lambda: raw_connect(w, "", "lan", "AAAA") == DENIED
+               and " client=no-id." in w.broker.log(), "the log says it")
+    assert "event=login.accepted client=no-id" not in w.broker.log()
 
 
 @pytest.mark.parametrize("client_id", [

@@ -1,6 +1,7 @@
 """Subscriptions, publications, retained messages and wills at a real broker:
 who is let through, and with which MQTT 5 code the others are refused."""
 import subprocess
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -221,12 +222,19 @@ def test_wills(w, connect):
     lan.drain()
 
     def will_of(who, topic, payload, retain=True):
-        c = connect(who, will=(topic, payload, 1, retain))
-        c.kill()
-        wait_until(lambda: connect(who).connected, "back")  # It is gone.
+        """What others saw of it. Its author is told, once, if it was wrong."""
+        connect(who, will=(topic, payload, 1, retain)).kill()
+        return after(who, (topic, payload) == (STATE, LOST), topic)
+
+    def after(who, right, topic):
+        # The broker may see the next connection before the end of the last.
+        codes = sorted(connect(who, check=False).code for _ in range(2))
+        assert codes == [0, 0 if right else DENIED], topic
+        assert connect(who).code == 0, topic
         return [(m.topic, m.payload) for m in lan.drain()]
 
     assert will_of(w.pole, STATE, LOST) == [(STATE, LOST)]
+    assert will_of(w.pole, STATE, LOST, retain=False) == [(STATE, LOST)]
     assert will_of(w.pole, STATE, ONLINE) == []
     assert will_of(w.pole, STATE, b"") == []
     assert will_of(w.pole, STATE, b"\xff\xff") == []
@@ -241,7 +249,47 @@ def test_wills(w, connect):
                    retain=False) == []
     assert will_of(w.scheduler, f"loa/1/down/programme/{POLE_AREA}",
                    b"x") == []
-    assert "why=will" in w.broker.log() or "log.dropped" in w.broker.log()
+    # Pushed out by a connection of the same client id, it dies as it would.
+    for payload, seen in (LOST, [(STATE, LOST)]), (ONLINE, []):
+        connect(w.pole, will=(STATE, payload, 1, True))
+        assert after(w.pole, bool(seen), STATE) == seen
+    # MQTT 3.1.1 has the old code.
+    connect(w.pole, will=("a", b"x", 0, False)).kill()
+    old = [connect(w.pole, check=False, protocol=mqtt.MQTTv311).code
+           for _ in range(2)]
+    assert sorted(old) == [0, 5]
+    # None of the wrong ones was retained.
+    late = connect(w.clerk)
+    for f in ("loa/1/up/+/vn/08/070/#", "loa/1/down/+/vn/08/070/#"):
+        assert late.subscribe(f) == 1
+    assert {(m.topic, m.payload) for m in late.drain()} == {(STATE, LOST)}
+
+
+def test_author_of_a_wrong_will_learns_which(w, connect):
+    """The log has both: that it was refused, and that its author was told."""
+    topic = f"loa/1/down/command/{POLE_AREA}"
+    delay = Properties(PacketTypes.WILLMESSAGE)
+    delay.WillDelayInterval = 1
+    for more in (), (delay,):
+        def told():
+            connect(w.pole_2, will=(topic, LOST, 1, False, *more)).kill()
+            wait_until(lambda: "access=write client=pole_2" in
+                       w.broker.log()[before:], "it fires")
+            assert connect(w.pole_2, check=False).code == DENIED
+            assert connect(w.pole_2).code == 0
+            return (f"access=write client=pole_2 topic={topic} why=will"
+                    in w.broker.log()[before:] and "client=pole_2 user=pole_2 "
+                    f"address=127.0.0.1 why=will topic={topic}"
+                    in w.broker.log()[before:])
+        before = len(w.broker.log())
+        time.sleep(1.1)     # The log has ten lines a second.
+        assert told()
+
+
+def test_will_that_the_broker_itself_refuses(w, connect):
+    """QoS 2 and wildcards are wrong for everybody: said at CONNECT."""
+    assert connect(w.pole, check=False, will=(STATE, LOST, 2, True)
+                   ).code == 0x9B
 
 
 def test_will_is_not_sent_after_a_goodbye(w, connect):
