@@ -201,13 +201,14 @@ build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch] services/*/*.[c
 # What the plugin costs the broker: see test/bench/broker.py --help.
 $(B)/test/bench/%.so: $(B)/test/bench/%.o
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -o $@
+$(B)/test/bench/gate_ops: $(filter-out %/plugin.o %/io_state.o,$(call obj,$(wildcard broker-plugins/loa-auth/*.c)))
 $(B)/test/bench/%: $(B)/test/bench/%.o $(B)/libloa-proto.a
-	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,$(PKGS_PROTO)) -o $@
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(call libs,$(PKGS_PROTO)) -o $@
 BENCH ?=
 bench-broker: $(B)/test/bench/mqtt_load $(B)/test/bench/noop_plugin.so $(B)/loa-auth.so ## broker CPU per delivery, with and without the plugin
 	@/usr/bin/python3 test/bench/broker.py --build $(B) $(BENCH)
 ONLY ?=
-BENCH_BINS := mqtt_load noop_plugin.so trust_ops
+BENCH_BINS := mqtt_load noop_plugin.so trust_ops gate_ops
 bench: deps deps-test ## figures, in a table: ONLY=start,speaker,requests,...
 	@$(MAKE) --no-print-directory -j2 all $(BENCH_BINS:%=$(B)/test/bench/%)
 	@LOA_BUILD=$(B) /usr/bin/python3 test/bench/run.py $(subst $(comma), ,$(ONLY))

@@ -16,7 +16,7 @@ from figures import HERE, OUT, machine, markdown, show
 #         name: its file
 BENCHES = {"start": "start", "speaker": "speaker", "requests": "requests",
            "distribute": "distribute", "ingest": "ingest", "trust": "trust",
-           "broker": "broker_cost"}
+           "gate": "gate", "broker": "broker_cost"}
 
 
 def collect():
