@@ -248,6 +248,21 @@ soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=
 	@$(B)/test/attack/mutate $(N) $(SEED)
 .PHONY: attack attacks soak-attack
 
+# Power cuts and bad disks: test/power/. The programs link the speaker's core
+# with the files that it writes, so that an image costs no process.
+IMAGES ?= 100000
+POWER_O := $(call obj,$(call pure_src,devices/speaker) $(filter devices/%,$(MORE_speaker-disk)) \
+           proto/io/log.c proto/io/failpoint.c)
+POWER   := $(patsubst %,$(B)/test/power/%,live replay record.so)
+$(B)/test/power/%: ALL_CFLAGS += -Itest/unit/speaker
+$(B)/test/power/%.so: $(B)/test/power/%.o
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -ldl -o $@
+$(B)/test/power/%: $(B)/test/power/%.o $(sort $(POWER_O)) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ $(call libs,libuv $(PKGS_PROTO)) -lm -o $@
+power: all $(POWER) ## power cuts, full and broken disks: IMAGES= SEED=
+	@/usr/bin/python3 test/power/power.py --build $(B) --images $(IMAGES) --seed $(SEED)
+.PHONY: power
+
 test: deps deps-test ## every test; ends with "N passed, N failed"
 	@test/run
 
