@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,6 +15,9 @@
 #include "proto/io/failpoint.h"
 #include "proto/io/log.h"
 #include "speaker/slot.h"
+
+#define READ_TRIES 3
+#define SLOT_RESERVE_BYTES 65536
 
 int disk_error(int err)
 {
@@ -41,6 +46,25 @@ int disk_write_all(int fd, const void *p, size_t len, int64_t at)
     return LOA_OK;
 }
 
+ssize_t disk_read(int fd, void *p, size_t len, int64_t at)
+{
+    size_t have = 0;
+    int refused_n = 0;
+
+    while (have < len) {
+        ssize_t n =
+            pread(fd, (uint8_t *)p + have, len - have, at + (int64_t)have);
+
+        if (n == 0)
+            break;
+        if (n > 0)
+            have += (size_t)n;
+        else if (errno != EINTR && ++refused_n == READ_TRIES)
+            return -1;
+    }
+    return (ssize_t)have;
+}
+
 int disk_sync(int fd)
 {
     if (FAILPOINT("disk.sync") != LOA_OK)
@@ -67,13 +91,33 @@ static int take_lock(struct disk *d, const char *path)
     return LOA_EBUSY;
 }
 
+/* The name of a new directory is durable when the one that holds it is. */
+static int sync_parent(const char *path)
+{
+    char copy[PATH_MAX];
+    int fd, rv;
+
+    snprintf(copy, sizeof copy, "%s", path);
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return complain("open the folder of", path);
+    rv = fsync(fd) == 0 ? LOA_OK : complain("make durable", path);
+    close(fd);
+    return rv;
+}
+
 int disk_open(struct disk *d, const char *path)
 {
+    bool fresh = mkdir(path, 0700) == 0;
     int rv;
 
     d->slots_n = 0;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    if (!fresh && errno != EEXIST)
         return complain("make the data directory", path);
+    if (fresh && sync_parent(path) != LOA_OK) {
+        rmdir(path); /* Or nobody would do it again. */
+        return LOA_ESYS;
+    }
     d->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->dir < 0)
         return complain("open the data directory", path);
@@ -90,8 +134,15 @@ int disk_open(struct disk *d, const char *path)
         complain("open content/ in", path);
         goto err_after_lock;
     }
+    /* Names that a process left that was killed before it could do this. */
+    if (fsync(d->dir) != 0 || fsync(d->content) != 0) {
+        complain("make durable", path);
+        goto err_after_content;
+    }
     return LOA_OK;
 
+err_after_content:
+    close(d->content);
 err_after_lock:
     close(d->lock);
 err_after_dir:
@@ -107,103 +158,124 @@ void disk_close(struct disk *d)
 }
 
 /* Bytes read into buf[cap]; 0 for a file that is missing, unreadable or too
- * long, which all come to the same: there is nothing to go by. */
+ * long, which all come to the same: there is nothing to go by. A process that
+ * was killed may have left them in memory only; who reads them acts on them, so
+ * they are made durable first. */
 static size_t read_whole(int dir, const char *name, uint8_t *buf, size_t cap)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-    size_t len = 0;
+    ssize_t len;
 
-    if (fd < 0)
+    if (fd < 0 && errno == ENOENT)
         return 0;
-    while (len < cap) {
-        ssize_t n = read(fd, buf + len, cap - len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            len = 0;
-        if (n <= 0)
-            break;
-        len += (size_t)n;
-    }
-    close(fd);
-    return len < cap ? len : 0;
+    len = fd >= 0 ? disk_read(fd, buf, cap, 0) : -1;
+    if (len < 0 || fsync(fd) != 0)
+        log_warn("data.unreadable", "file=%s text=%s", name, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return len > 0 && (size_t)len < cap ? (size_t)len : 0;
 }
 
 /* --- slots ---------------------------------------------------------------- */
 
-static uint64_t *sequence_of(struct disk *d, const char *name)
+static struct disk_slot *slot_of(struct disk *d, const char *name)
 {
-    for (size_t i = 0; i < d->slots_n; i++)
-        if (strcmp(d->slots[i].name, name) == 0)
-            return &d->slots[i].sequence;
+    struct disk_slot *slot = d->slots;
+
+    for (; slot < d->slots + d->slots_n; slot++)
+        if (strcmp(slot->name, name) == 0)
+            return slot;
     assert(d->slots_n < DISK_SLOTS_MAX);
-    snprintf(d->slots[d->slots_n].name, sizeof d->slots[0].name, "%s", name);
-    d->slots[d->slots_n].sequence = 0;
-    return &d->slots[d->slots_n++].sequence;
+    d->slots_n++;
+    memset(slot, 0, sizeof *slot);
+    snprintf(slot->name, sizeof slot->name, "%s", name);
+    return slot;
+}
+
+static size_t read_copy(struct disk *d, const char *name, char which)
+{
+    char file[32];
+
+    snprintf(file, sizeof file, "%s.%c", name, which);
+    return read_whole(d->dir, file,
+                      d->buf + (which == 'b' ? DISK_FILE_BYTES_MAX : 0),
+                      DISK_FILE_BYTES_MAX);
 }
 
 int disk_slot_read(struct disk *d, const char *name, struct loa_bytes *body)
 {
-    uint64_t *sequence = sequence_of(d, name);
-    uint8_t *b = d->buf + DISK_FILE_BYTES_MAX;
-    char file[32];
-    size_t a_len, b_len;
+    struct disk_slot *slot = slot_of(d, name);
+    struct loa_bytes a = {d->buf, read_copy(d, name, 'a')}, payload;
+    struct loa_bytes b = {d->buf + DISK_FILE_BYTES_MAX,
+                          read_copy(d, name, 'b')};
+    uint64_t n;
+    bool a_ok = slot_decode(a, &n, &payload) == LOA_OK;
+    bool b_ok = slot_decode(b, &n, &payload) == LOA_OK;
+    int rv = slot_choose(a, b, &slot->sequence, body);
 
-    snprintf(file, sizeof file, "%s.a", name);
-    a_len = read_whole(d->dir, file, d->buf, DISK_FILE_BYTES_MAX);
-    snprintf(file, sizeof file, "%s.b", name);
-    b_len = read_whole(d->dir, file, b, DISK_FILE_BYTES_MAX);
-    if (slot_choose((struct loa_bytes){d->buf, a_len},
-                    (struct loa_bytes){b, b_len}, sequence, body) == LOA_OK)
-        return LOA_OK;
-    if (a_len + b_len > 0)
+    /* The next update must not begin with the only good copy. */
+    slot->b_first = rv == LOA_OK && body->data < b.data;
+    if (rv != LOA_OK && a.len + b.len > 0)
         log_warn("data.damaged", "file=%s text=both copies are unreadable",
                  name);
-    return LOA_ENOENT;
+    else if (a_ok != b_ok)
+        log_warn("data.damaged", "file=%s.%c text=the other copy is used", name,
+                 a_ok ? 'b' : 'a');
+    return rv;
+}
+
+/* On a full disk there is no room to grow into, and a turn that cannot be
+ * marked does not sound: so room is taken while there is some. Where that
+ * cannot be had, or is not known, it goes without. */
+static void reserve(int fd, const struct stat *st)
+{
+    if (st->st_blocks * 512 < SLOT_RESERVE_BYTES)
+        (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SLOT_RESERVE_BYTES);
 }
 
 static int overwrite(struct disk *d, const char *file, size_t len)
 {
     int fd = openat(d->dir, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     struct stat st;
-    bool fresh;
     int rv;
 
     if (fd < 0)
         return disk_error(errno);
-    fresh = fstat(fd, &st) == 0 && st.st_size == 0;
+    if (fstat(fd, &st) != 0)
+        st.st_blocks = st.st_size = INT32_MAX;
+    reserve(fd, &st);
     rv = disk_write_all(fd, d->buf, len, 0);
-    if (rv == LOA_OK && ftruncate(fd, (off_t)len) != 0)
+    /* Cutting would give the room back. */
+    if (rv == LOA_OK && st.st_size > (off_t)len &&
+        ftruncate(fd, (off_t)len) != 0)
         rv = disk_error(errno);
     if (rv == LOA_OK)
         rv = disk_sync(fd);
     close(fd);
-    if (rv == LOA_OK && fresh)
-        rv = disk_sync(d->dir);
     return rv;
 }
 
 int disk_slot_write(struct disk *d, const char *name, struct loa_bytes body)
 {
-    uint64_t *sequence = sequence_of(d, name);
+    struct disk_slot *slot = slot_of(d, name);
     char file[32];
     size_t len;
     int rv;
 
-    rv = slot_encode(*sequence + 1, body, d->buf, sizeof d->buf, &len);
-    if (rv != LOA_OK)
-        return rv;
+    rv = slot_encode(++slot->sequence, body, d->buf, sizeof d->buf, &len);
     /* One after the other: while the first is torn, the second holds what was
      * before. Only with both written does damage to one take nothing back. */
-    snprintf(file, sizeof file, "%s.a", name);
-    rv = overwrite(d, file, len);
-    if (rv != LOA_OK)
-        return rv;
-    snprintf(file, sizeof file, "%s.b", name);
-    rv = overwrite(d, file, len);
-    if (rv == LOA_OK)
-        ++*sequence;
+    for (int i = 0; rv == LOA_OK && i < 2; i++) {
+        snprintf(file, sizeof file, "%s.%c", name, slot->b_first ? 'b' : 'a');
+        rv = overwrite(d, file, len);
+        /* What is torn now is the first again next time. */
+        if (rv == LOA_OK)
+            slot->b_first = !slot->b_first;
+    }
+    if (rv == LOA_OK && !slot->named) {
+        rv = disk_sync(d->dir);
+        slot->named = rv == LOA_OK;
+    }
     return rv;
 }
 
