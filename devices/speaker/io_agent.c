@@ -210,7 +210,9 @@ static void on_found(void *data,
 
 static int load(struct agent *a)
 {
+    static const uint8_t none[LOA_ID_BYTES];
     uint8_t fresh_id[LOA_ID_BYTES];
+    struct receipt_log_ids ids = {.fresh = fresh_id};
     int rv;
 
     load_slot(a, SPEAKER_FILE_MEMO, "memo");
@@ -218,7 +220,9 @@ static int load(struct agent *a)
     load_slot(a, SPEAKER_FILE_LEDGER, "ledger");
     load_trust(a);
     randombytes_buf(fresh_id, sizeof fresh_id);
-    rv = receipt_log_open(&a->log, a->disk, fresh_id, on_recall, a);
+    if (memcmp(a->core.memo.log_id, none, sizeof none) != 0)
+        ids.known = a->core.memo.log_id;
+    rv = receipt_log_open(&a->log, a->disk, &ids, on_recall, a);
     if (rv != LOA_OK)
         return rv;
     speaker_load_log(&a->core, a->log.log_id, a->log.first, a->log.next);

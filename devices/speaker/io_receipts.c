@@ -21,7 +21,18 @@ static int64_t place(const struct receipt_log *l, uint64_t sequence)
 
 static bool read_record(int fd, int64_t at, uint8_t out[RECEIPT_RECORD_BYTES])
 {
-    return pread(fd, out, RECEIPT_RECORD_BYTES, at) == RECEIPT_RECORD_BYTES;
+    return disk_read(fd, out, RECEIPT_RECORD_BYTES, at) == RECEIPT_RECORD_BYTES;
+}
+
+/* Is it the record of that number? */
+static bool read_receipt(const struct receipt_log *l,
+                         uint64_t sequence,
+                         struct receipt *r)
+{
+    uint8_t record[RECEIPT_RECORD_BYTES];
+
+    return read_record(l->fd, place(l, sequence), record) &&
+           receipt_decode(record, r) == LOA_OK && r->sequence == sequence;
 }
 
 static bool all_zero(const uint8_t record[RECEIPT_RECORD_BYTES])
@@ -42,25 +53,36 @@ static int write_head(int fd, const uint8_t *log_id, uint64_t first)
     return disk_write_all(fd, head, sizeof head, 0);
 }
 
-/* Make tmp the log. Takes fd. */
-static int install(struct receipt_log *l, int fd)
+/* Make tmp the log, which begins with `first`. Takes fd. */
+static int install(struct receipt_log *l, int fd, uint64_t first)
 {
     int rv = disk_sync(fd);
 
     if (rv == LOA_OK &&
         renameat(l->disk->dir, TMP_NAME, l->disk->dir, FILE_NAME) != 0)
         rv = disk_error(errno);
-    if (rv == LOA_OK)
-        rv = disk_sync(l->disk->dir);
     if (rv != LOA_OK) {
         close(fd);
         unlinkat(l->disk->dir, TMP_NAME, 0);
         return rv;
     }
+    /* From here on the old file has no name: what was appended to it would be
+     * gone with the next start, whatever the directory's fsync says. */
     if (l->fd >= 0)
         close(l->fd);
     l->fd = fd;
+    l->first = first;
+    l->named = false;
     return LOA_OK;
+}
+
+/* Is the file that we append to the one that a start will find? */
+static int make_named(struct receipt_log *l)
+{
+    int rv = l->named ? LOA_OK : disk_sync(l->disk->dir);
+
+    l->named = rv == LOA_OK;
+    return rv;
 }
 
 static int open_tmp(struct receipt_log *l)
@@ -96,38 +118,42 @@ static int renumber(struct receipt_log *l,
     }
     if (rv != LOA_OK) {
         close(fd);
+        unlinkat(l->disk->dir, TMP_NAME, 0);
         return rv;
     }
     memcpy(l->log_id, fresh_id, LOA_ID_BYTES);
-    l->first = 1;
     l->next = next;
-    return install(l, fd);
+    rv = install(l, fd, 1);
+    return rv == LOA_OK ? make_named(l) : rv;
 }
 
 /* --- opening -------------------------------------------------------------- */
 
-enum damage { WHOLE, TORN, DAMAGED };
-
-/* How many good records there are from the start, and what ends them. */
-static enum damage survey(struct receipt_log *l,
-                          uint64_t rows_n,
-                          uint64_t *good)
+/* Finds where the log ends, and counts what is damaged before that. Zeros at
+ * the end are space that was given to the file but whose bytes never came, so
+ * nobody has seen them. Anything else keeps its number: it may have been sent,
+ * and a number never means two things. */
+static uint64_t survey(struct receipt_log *l, uint64_t rows_n, uint64_t *end)
 {
-    uint8_t record[RECEIPT_RECORD_BYTES];
+    uint64_t bad_n = 0, damaged_n = 0;
     struct receipt r;
 
-    for (*good = 0; *good < rows_n; ++*good) {
-        if (!read_record(l->fd, (int64_t)(*good + 1) * RECEIPT_RECORD_BYTES,
-                         record))
-            return DAMAGED;
-        /* Space was given to the file but its bytes never came. */
-        if (all_zero(record))
-            return TORN;
-        if (receipt_decode(record, &r) != LOA_OK ||
-            r.sequence != l->first + *good)
-            return DAMAGED;
+    *end = l->first;
+    for (uint64_t i = l->first; i < l->first + rows_n; i++) {
+        uint8_t record[RECEIPT_RECORD_BYTES];
+        bool there = read_record(l->fd, place(l, i), record);
+
+        if (there && all_zero(record)) {
+            bad_n++;
+            continue;
+        }
+        if (!there || receipt_decode(record, &r) != LOA_OK || r.sequence != i)
+            damaged_n++;
+        damaged_n += bad_n;
+        bad_n = 0;
+        *end = i + 1;
     }
-    return WHOLE;
+    return damaged_n;
 }
 
 static int cut_tail(struct receipt_log *l, uint64_t good)
@@ -135,59 +161,90 @@ static int cut_tail(struct receipt_log *l, uint64_t good)
     log_warn("receipts.torn", "records=%" PRIu64, good);
     if (ftruncate(l->fd, (off_t)(good + 1) * RECEIPT_RECORD_BYTES) != 0)
         return disk_error(errno);
-    return disk_sync(l->fd);
+    return LOA_OK;
+}
+
+/* The head is damaged: its id is in the memo, its number in the records. */
+static bool restore_head(struct receipt_log *l,
+                         const uint8_t *known_id,
+                         uint64_t rows_n)
+{
+    uint8_t record[RECEIPT_RECORD_BYTES];
+    struct receipt r;
+
+    for (uint64_t i = 1; known_id != NULL && i <= rows_n; i++) {
+        if (!read_record(l->fd, (int64_t)i * RECEIPT_RECORD_BYTES, record) ||
+            receipt_decode(record, &r) != LOA_OK || r.sequence < i)
+            continue;
+        memcpy(l->log_id, known_id, LOA_ID_BYTES);
+        l->first = r.sequence - (i - 1);
+        return write_head(l->fd, l->log_id, l->first) == LOA_OK;
+    }
+    return false;
 }
 
 /* The file is open and not empty. */
 static int open_old(struct receipt_log *l,
-                    const uint8_t fresh_id[LOA_ID_BYTES],
+                    const struct receipt_log_ids *ids,
                     uint64_t size)
 {
-    uint64_t rows_n = size / RECEIPT_RECORD_BYTES, good;
+    uint64_t rows_n = size / RECEIPT_RECORD_BYTES, damaged_n;
     uint8_t head[RECEIPT_RECORD_BYTES];
-    enum damage found;
+    int rv = LOA_OK;
 
     rows_n -= rows_n > 0 ? 1 : 0;
     if (!read_record(l->fd, 0, head) ||
         receipt_head_decode(head, l->log_id, &l->first) != LOA_OK) {
         log_warn("receipts.damaged", "text=the log's head is unreadable");
-        return renumber(l, fresh_id, rows_n);
+        if (!restore_head(l, ids->known, rows_n))
+            return renumber(l, ids->fresh, rows_n);
     }
-    found = survey(l, rows_n, &good);
-    if (found == DAMAGED) {
-        log_warn("receipts.damaged", "record=%" PRIu64, l->first + good);
-        return renumber(l, fresh_id, rows_n);
-    }
-    l->next = l->first + good;
-    if (found == TORN || size % RECEIPT_RECORD_BYTES != 0)
-        return cut_tail(l, good);
-    return LOA_OK;
+    damaged_n = survey(l, rows_n, &l->next);
+    if (damaged_n > 0)
+        log_warn("receipts.damaged", "records=%" PRIu64, damaged_n);
+    if (l->next - l->first < rows_n || size % RECEIPT_RECORD_BYTES != 0)
+        rv = cut_tail(l, l->next - l->first);
+    /* What a killed process left may be in memory only: see io_disk.c. */
+    return rv == LOA_OK ? disk_sync(l->fd) : rv;
 }
 
-static int open_or_make(struct receipt_log *l,
-                        const uint8_t fresh_id[LOA_ID_BYTES])
+static int make_new(struct receipt_log *l, const uint8_t fresh_id[LOA_ID_BYTES])
 {
-    struct stat st;
-    int fd;
+    int fd = open_tmp(l), rv;
 
-    l->fd = openat(l->disk->dir, FILE_NAME, O_RDWR | O_CLOEXEC);
-    if (l->fd >= 0 && fstat(l->fd, &st) == 0 && st.st_size > 0)
-        return open_old(l, fresh_id, (uint64_t)st.st_size);
-    memcpy(l->log_id, fresh_id, LOA_ID_BYTES);
-    l->first = l->next = 1;
-    fd = open_tmp(l);
     if (fd < 0)
         return disk_error(errno);
-    if (write_head(fd, fresh_id, 1) != LOA_OK) {
+    memcpy(l->log_id, fresh_id, LOA_ID_BYTES);
+    l->next = 1;
+    rv = write_head(fd, fresh_id, 1);
+    if (rv != LOA_OK) {
         close(fd);
-        return LOA_ENOSPC;
+        unlinkat(l->disk->dir, TMP_NAME, 0);
+        return rv;
     }
-    return install(l, fd);
+    rv = install(l, fd, 1);
+    return rv == LOA_OK ? make_named(l) : rv;
+}
+
+/* A log that cannot be opened now is not one that is missing. */
+static int open_or_make(struct receipt_log *l,
+                        const struct receipt_log_ids *ids)
+{
+    struct stat st;
+
+    l->fd = openat(l->disk->dir, FILE_NAME, O_RDWR | O_CLOEXEC);
+    if (l->fd < 0)
+        return errno == ENOENT ? make_new(l, ids->fresh) : disk_error(errno);
+    if (fstat(l->fd, &st) != 0)
+        return disk_error(errno);
+    if (st.st_size == 0)
+        return make_new(l, ids->fresh);
+    return open_old(l, ids, (uint64_t)st.st_size);
 }
 
 int receipt_log_open(struct receipt_log *l,
                      struct disk *d,
-                     const uint8_t fresh_id[LOA_ID_BYTES],
+                     const struct receipt_log_ids *ids,
                      receipt_log_cb cb,
                      void *data)
 {
@@ -196,14 +253,16 @@ int receipt_log_open(struct receipt_log *l,
 
     l->disk = d;
     l->fd = -1;
-    rv = open_or_make(l, fresh_id);
+    l->first = 1;
+    l->named = false;
+    rv = open_or_make(l, ids);
     if (rv != LOA_OK) {
         log_error("receipts.open", "text=%s", loa_strerror(rv));
         receipt_log_close(l);
         return rv;
     }
     for (uint64_t i = l->first; i < l->next; i++)
-        if (receipt_log_read(l, i, &r, 1) == 1)
+        if (read_receipt(l, i, &r))
             cb(data, &r);
     return LOA_OK;
 }
@@ -233,6 +292,8 @@ int receipt_log_append(struct receipt_log *l,
     }
     if (rv == LOA_OK)
         rv = disk_sync(l->fd);
+    if (rv == LOA_OK)
+        rv = make_named(l);
     /* After a failure the same records are written to the same place. */
     if (rv == LOA_OK)
         l->next += rows_n;
@@ -244,19 +305,39 @@ size_t receipt_log_read(struct receipt_log *l,
                         struct receipt *rows,
                         size_t n)
 {
+    uint64_t bad_n = 0;
     size_t got = 0;
 
     while (got < n && first + got < l->next) {
+        if (read_receipt(l, first + got, &rows[got])) {
+            got++;
+            continue;
+        }
+        if (got > 0)
+            break;
+        first++; /* What is behind it must not wait for ever. */
+        bad_n++;
+    }
+    if (bad_n > 0)
+        log_warn("receipts.unreadable", "record=%" PRIu64 " records=%" PRIu64,
+                 first - bad_n, bad_n);
+    return got;
+}
+
+/* A damaged record keeps its place, as something that is none. */
+static int copy_records(const struct receipt_log *l, int fd, uint64_t first)
+{
+    int rv = LOA_OK;
+
+    for (uint64_t i = first; rv == LOA_OK && i < l->next; i++) {
         uint8_t record[RECEIPT_RECORD_BYTES];
 
-        if (!read_record(l->fd, place(l, first + got), record) ||
-            receipt_decode(record, &rows[got]) != LOA_OK) {
-            log_warn("receipts.unreadable", "record=%" PRIu64, first + got);
-            break;
-        }
-        got++;
+        if (!read_record(l->fd, place(l, i), record) || all_zero(record))
+            memset(record, 0xff, sizeof record);
+        rv = disk_write_all(fd, record, sizeof record,
+                            (int64_t)(i - first + 1) * RECEIPT_RECORD_BYTES);
     }
-    return got;
+    return rv;
 }
 
 int receipt_log_trim(struct receipt_log *l, uint64_t n)
@@ -267,22 +348,12 @@ int receipt_log_trim(struct receipt_log *l, uint64_t n)
     if (fd < 0)
         return disk_error(errno);
     rv = write_head(fd, l->log_id, first);
-    for (uint64_t i = first; rv == LOA_OK && i < l->next; i++) {
-        uint8_t record[RECEIPT_RECORD_BYTES];
-
-        rv = read_record(l->fd, place(l, i), record) ? LOA_OK : LOA_ESYS;
-        if (rv == LOA_OK)
-            rv =
-                disk_write_all(fd, record, sizeof record,
-                               (int64_t)(i - first + 1) * RECEIPT_RECORD_BYTES);
-    }
+    if (rv == LOA_OK)
+        rv = copy_records(l, fd, first);
     if (rv != LOA_OK) {
         close(fd);
         unlinkat(l->disk->dir, TMP_NAME, 0);
         return rv;
     }
-    rv = install(l, fd);
-    if (rv == LOA_OK)
-        l->first = first;
-    return rv;
+    return install(l, fd, first);
 }

@@ -128,6 +128,8 @@ void speaker_load_log(struct speaker *s,
 
     receipts_init(&s->receipts, log_id, first, next, same ? s->memo.acked : 0);
     memcpy(s->memo.log_id, log_id, LOA_ID_BYTES);
+    /* Whoever repairs a damaged head of the log goes by this. */
+    s->memo_due = s->memo_due || !same;
     s->memo.acked = s->receipts.acked;
 }
 

@@ -266,8 +266,10 @@ void speaker_batch(struct speaker *s, const struct receipt *rows, size_t n)
     struct loa_header h = {.type = LOA_TYPE_RECEIPTS};
     struct wire_out body = {s->out, sizeof s->out, 0};
 
-    if (n == 0 || wire_receipts(s->receipts.log_id, s->receipts.acked + 1, rows,
-                                n, &body) != LOA_OK)
+    /* Rows that are asked for and do not come are damaged: given up, so that
+     * what is behind them is not. */
+    if (n == 0 || wire_receipts(s->receipts.log_id, rows[0].sequence, rows, n,
+                                &body) != LOA_OK)
         return;
     strcpy(h.area, s->area);
     chance_bytes(&s->chance, h.message_id, sizeof h.message_id);

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,10 +121,14 @@ static void on_recall(void *data, const struct receipt *r)
     recalled_last = r->sequence;
 }
 
+static const uint8_t *known_id; /* What the memo says; NULL: nothing. */
+
 static void open_log(struct receipt_log *l, const uint8_t *fresh)
 {
+    struct receipt_log_ids ids = {.fresh = fresh, .known = known_id};
+
     recalled_n = recalled_last = 0;
-    CHECK_INT("open", receipt_log_open(l, &disk, fresh, on_recall, NULL),
+    CHECK_INT("open", receipt_log_open(l, &disk, &ids, on_recall, NULL),
               LOA_OK);
 }
 
@@ -202,12 +208,98 @@ static void test_receipts_flipped(void)
         put_back("receipts", len, i, 1 << (i % 8));
         open_log(&l, id_b);
         /* A number that may have been sent never means something else: the
-         * numbering begins anew, with all that is readable. */
-        CHECK_INT("new numbering", l.log_id[0], 0xb);
-        CHECK_INT("next", l.next, head ? 6 : 5);
+         * damaged record keeps its own. */
+        CHECK_INT("log", l.log_id[0], head ? 0xb : 0xa);
+        CHECK_INT("next", l.next, 6);
         CHECK_INT("kept", recalled_n, head ? 5 : 4);
         use(&l);
         receipt_log_close(&l);
+        known_id = id_a;
+        put_back("receipts", len, i, 1 << (i % 8));
+        open_log(&l, id_b);
+        CHECK_INT("log, from the memo", l.log_id[0], 0xa);
+        CHECK_INT("next, from the memo", l.next, 6);
+        receipt_log_close(&l);
+        known_id = NULL;
+    }
+}
+
+/* One unreadable record held back all that were behind it, until a restart
+ * gave everything new numbers, also what the collector had already; and no
+ * acknowledged record could be dropped any more. */
+static void test_unreadable_receipt_blocks_the_rest(void)
+{
+    struct receipt_log l;
+    struct receipt r[8];
+    size_t len;
+
+    unlinkat(disk.dir, "receipts", 0);
+    open_log(&l, id_a);
+    append(&l, 6);
+    receipt_log_close(&l);
+    len = keep("receipts");
+    open_log(&l, id_b);
+    put_back("receipts", len, 3 * RECEIPT_RECORD_BYTES + 5, 4);
+    CHECK_INT("up to it", receipt_log_read(&l, 1, r, 8), 2);
+    CHECK_INT("behind it", receipt_log_read(&l, 3, r, 8), 3);
+    CHECK_INT("number", r[0].sequence, 4);
+    CHECK_INT("trim", receipt_log_trim(&l, 1), LOA_OK);
+    receipt_log_close(&l);
+    open_log(&l, id_b);
+    CHECK_INT("same log", l.log_id[0], 0xa);
+    CHECK_INT("first", l.first, 2);
+    CHECK_INT("next", l.next, 7);
+    CHECK_INT("behind it", receipt_log_read(&l, 3, r, 8), 3);
+    use(&l);
+    receipt_log_close(&l);
+}
+
+/* A log that could not be opened was replaced by a new one. */
+static void test_unopened_log_is_not_replaced(void)
+{
+    struct receipt_log_ids ids = {.fresh = id_b};
+    struct receipt_log l;
+
+    unlinkat(disk.dir, "receipts", 0);
+    open_log(&l, id_a);
+    append(&l, 3);
+    receipt_log_close(&l);
+    renameat(disk.dir, "receipts", disk.dir, "kept");
+    CHECK_INT("in the way", mkdirat(disk.dir, "receipts", 0700), 0);
+    CHECK_INT("refused", receipt_log_open(&l, &disk, &ids, on_recall, NULL),
+              LOA_ESYS);
+    unlinkat(disk.dir, "receipts", AT_REMOVEDIR);
+    renameat(disk.dir, "kept", disk.dir, "receipts");
+    open_log(&l, id_b);
+    CHECK_INT("all there", l.next, 4);
+    receipt_log_close(&l);
+}
+
+/* After a cut in the middle of an update the next update began with the only
+ * copy that was whole: a second cut there lost both. */
+static void test_second_cut_loses_both_copies(void)
+{
+    static const char *const files[] = {"memo.a", "memo.b"};
+    struct rlimit was, none;
+
+    getrlimit(RLIMIT_FSIZE, &was);
+    none = (struct rlimit){10, was.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    for (size_t f = 0; f < 2; f++) {
+        uint64_t v = 99;
+        size_t len;
+
+        write_counter(7);
+        len = keep(files[f]);
+        put_back(files[f], len / 2, 0, 0);
+        CHECK_INT("the other is used", read_counter(), 7);
+        setrlimit(RLIMIT_FSIZE, &none); /* Ten bytes come, then the cut. */
+        CHECK_INT("cut",
+                  disk_slot_write(&disk, "memo",
+                                  (struct loa_bytes){(uint8_t *)&v, 8}),
+                  LOA_ENOSPC);
+        setrlimit(RLIMIT_FSIZE, &was);
+        CHECK_INT("still there", read_counter(), 7);
     }
 }
 
@@ -412,10 +504,13 @@ int main(void)
     if (mkdtemp(folder) == NULL || disk_open(&disk, folder) != LOA_OK)
         return 1;
     test_slots();
+    test_second_cut_loses_both_copies();
     test_whole_files();
     test_receipts_truncated();
     test_receipts_flipped();
     test_receipts_trimmed();
+    test_unreadable_receipt_blocks_the_rest();
+    test_unopened_log_is_not_replaced();
     test_contents();
     disk_close(&disk);
     snprintf(command, sizeof command, "rm -rf %s", folder);
