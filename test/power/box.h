@@ -216,10 +216,10 @@ static int box_perform(const struct speaker_op *op)
 {
     switch (op->type) {
         case SPEAKER_NOTE:
-            box_says(SAYS_NOTE, op->event,
-                     (struct loa_bytes){(const uint8_t *)op->text,
-                                        strlen(op->text)},
-                     op->level);
+            box_says(
+                SAYS_NOTE, op->event,
+                (struct loa_bytes){(const uint8_t *)op->text, strlen(op->text)},
+                op->level);
             return LOA_OK;
         case SPEAKER_SAVE:
             return box_save(op);
@@ -319,9 +319,9 @@ static void box_period(void)
     for (size_t i = 0; i < plan->segments_n; i++) {
         int voice = plan->segments[i].voice;
 
-        if (voice >= 0 && box.voices[voice].at * LOA_FRAME_SAMPLES <
-                              box.voices[voice].content->m.frames_n *
-                                  LOA_FRAME_SAMPLES)
+        if (voice >= 0 &&
+            box.voices[voice].at * LOA_FRAME_SAMPLES <
+                box.voices[voice].content->m.frames_n * LOA_FRAME_SAMPLES)
             box_frame(&box.voices[voice], &ev.concealed_n[voice]);
     }
     ev.type = SPEAKER_PLAYED;
@@ -374,7 +374,9 @@ static int box_boot(uint64_t seed)
                                 .software = "loa-speaker test",
                                 .content_bytes_max = 1 << 30,
                                 .volume_percent = 100};
+    static const uint8_t none[LOA_ID_BYTES];
     uint8_t fresh_id[LOA_ID_BYTES] = {0xf0};
+    struct receipt_log_ids ids = {.fresh = fresh_id};
     struct speaker_now now = box_now();
     struct loa_bytes body;
     int rv;
@@ -394,7 +396,9 @@ static int box_boot(uint64_t seed)
     if (disk_file_read(&box.disk, "trust", &body) == LOA_OK &&
         speaker_load(&box.s, SPEAKER_FILE_TRUST, body) != LOA_OK)
         log_warn("data.damaged", "file=trust text=not believed");
-    rv = receipt_log_open(&box.log, &box.disk, fresh_id, box_recall, NULL);
+    if (memcmp(box.s.memo.log_id, none, sizeof none) != 0)
+        ids.known = box.s.memo.log_id;
+    rv = receipt_log_open(&box.log, &box.disk, &ids, box_recall, NULL);
     if (rv != LOA_OK)
         return rv;
     box_says(SAYS_LOG, "", (struct loa_bytes){box.log.log_id, LOA_ID_BYTES},

@@ -8,7 +8,8 @@
 #include "test/power/mark.h"
 
 #define STEPS 45
-#define PREFILL 960 /* Receipts of the first life, so that some are trimmed. */
+#define PREFILL 960 /* Receipts of the first life, so that some are trimmed. \
+                     */
 
 void power_mark(const void *data, size_t len) __attribute__((weak));
 
@@ -38,8 +39,7 @@ static void box_says(enum says what,
 static void say_read(void)
 {
     static const char *const slots[] = {"memo", "replay", "ledger"};
-    static const char *const files[] = {"trust",
-                                        "programme-vn.08.070.02215",
+    static const char *const files[] = {"trust", "programme-vn.08.070.02215",
                                         "programme-vn.08"};
     struct loa_bytes body;
 
@@ -61,7 +61,9 @@ static void prefill(void)
     static const uint8_t id[LOA_ID_BYTES] = {0xf1};
     struct receipt_log log;
 
-    if (receipt_log_open(&log, &box.disk, id, box_recall, NULL) != LOA_OK)
+    if (receipt_log_open(&log, &box.disk,
+                         &(struct receipt_log_ids){.fresh = id}, box_recall,
+                         NULL) != LOA_OK)
         exit(1);
     box_says(SAYS_LOG, "", (struct loa_bytes){log.log_id, LOA_ID_BYTES}, 1);
     for (size_t i = 0; i < PREFILL; i++) {
@@ -72,8 +74,8 @@ static void prefill(void)
     }
     if (receipt_log_append(&log, rows, PREFILL) != LOA_OK)
         exit(1);
-    box_says(SAYS_STORED, "",
-             (struct loa_bytes){(uint8_t *)rows, sizeof rows}, PREFILL);
+    box_says(SAYS_STORED, "", (struct loa_bytes){(uint8_t *)rows, sizeof rows},
+             PREFILL);
     receipt_log_close(&log);
 }
 

@@ -52,8 +52,7 @@ static struct promised_file *promise_file(const char *name)
 }
 
 /* May the file be this after a power cut now? */
-static bool promise_allows(const struct promised_file *f,
-                           struct loa_bytes body)
+static bool promise_allows(const struct promised_file *f, struct loa_bytes body)
 {
     if (body.len == 0)
         return f->may_be_missing;

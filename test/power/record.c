@@ -65,9 +65,9 @@ static struct {
     int fd;
 } streams[16];
 
-#define REAL(ret, name, ...)                            \
-    static ret (*real)(__VA_ARGS__);                    \
-    if (real == NULL)                                   \
+#define REAL(ret, name, ...)         \
+    static ret (*real)(__VA_ARGS__); \
+    if (real == NULL)                \
     *(void **)&real = dlsym(RTLD_NEXT, name)
 
 static int real_open(const char *path, int flags, mode_t mode)
@@ -168,8 +168,8 @@ static void put(enum op op,
     v[1] = (struct iovec){(void *)(uintptr_t)path, h.path_len};
     v[2] = (struct iovec){(void *)(uintptr_t)path2, h.path2_len};
     v[3] = (struct iovec){(void *)(uintptr_t)data, len};
-    if (real(conf.log, v, 4) != (ssize_t)(sizeof h + h.path_len + h.path2_len +
-                                          len))
+    if (real(conf.log, v, 4) !=
+        (ssize_t)(sizeof h + h.path_len + h.path2_len + len))
         _exit(3); /* A record with a gap proves nothing. */
 }
 
@@ -258,13 +258,13 @@ static int watch_open(int dirfd, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-#define MODE_OF(flags)                                   \
-    mode_t mode = 0;                                     \
-    if (((flags) & O_CREAT) != 0) {                      \
-        va_list ap;                                      \
-        va_start(ap, flags);                             \
-        mode = va_arg(ap, mode_t);                       \
-        va_end(ap);                                      \
+#define MODE_OF(flags)             \
+    mode_t mode = 0;               \
+    if (((flags)&O_CREAT) != 0) {  \
+        va_list ap;                \
+        va_start(ap, flags);       \
+        mode = va_arg(ap, mode_t); \
+        va_end(ap);                \
     }
 
 int open(const char *path, int flags, ...)

@@ -2,7 +2,8 @@
  *
  *   replay check LOG DIR N SEED [PART PARTS]   N images in DIR, each read back
  *   replay one LOG DIR N SEED NUMBER           the image of this number, kept
- *   replay cut LOG DIR SEED                    leave one image in DIR and in LOG
+ *   replay cut LOG DIR SEED                    leave one image in DIR and in
+ * LOG
  *
  * Exit 1 on the first finding; the image stays in DIR. */
 
@@ -28,10 +29,11 @@ static void finding(const char *what, const char *detail)
     ssize_t n = pread(log_fd, text, sizeof text - 1, 0);
 
     text[n > 0 ? n : 0] = '\0';
-    printf("FINDING image=%lu seed=%llu entry=%lu kind=%s flipped=%s: %s %s\n"
-           "its log:\n%skept in %s\n",
-           number, (unsigned long long)seed, entry_n, fate_names[fate],
-           flipped[0] != '\0' ? flipped : "-", what, detail, text, folder);
+    printf(
+        "FINDING image=%lu seed=%llu entry=%lu kind=%s flipped=%s: %s %s\n"
+        "its log:\n%skept in %s\n",
+        number, (unsigned long long)seed, entry_n, fate_names[fate],
+        flipped[0] != '\0' ? flipped : "-", what, detail, text, folder);
     fflush(stdout);
     _exit(1);
 }
@@ -40,6 +42,18 @@ static void on_abort(int signum)
 {
     (void)signum;
     finding("the program aborts", "");
+}
+
+/* Did the core say what became of the programme that was flipped? */
+static bool programme_told;
+
+static void note_seen(const char *event, const char *text)
+{
+    bool own = strcmp(flipped, "programme-vn.08.070.02215") == 0;
+
+    if (strncmp(event, "programme.", 10) == 0 &&
+        strstr(text, own ? "area=vn/08/070" : "area=vn/08 ") != NULL)
+        programme_told = true;
 }
 
 /* --- what the device does after the cut ----------------------------------- */
@@ -67,6 +81,7 @@ static void box_says(enum says what,
                 finding("a session number comes twice", "");
             break;
         case SAYS_NOTE:
+            note_seen(text, (const char *)body.data);
             if (strcmp(text, "command.done") == 0)
                 finding("a command is carried out twice", "");
             break;
@@ -116,13 +131,19 @@ static void on_row(void *data, const struct receipt *r)
 static void check_receipts(void)
 {
     static const uint8_t fresh[LOA_ID_BYTES] = {0xee};
+    struct receipt_log_ids ids = {.fresh = fresh};
     struct receipt_log log;
+    struct loa_bytes body;
+    struct memo memo;
     uint64_t want = promise_rows();
     bool hurt = damaged("receipts");
     char text[80];
 
     recalled_n = 0;
-    if (receipt_log_open(&log, &box.disk, fresh, on_row, NULL) != LOA_OK)
+    if (disk_slot_read(&box.disk, "memo", &body) == LOA_OK &&
+        memo_decode(&memo, body) == LOA_OK)
+        ids.known = memo.log_id;
+    if (receipt_log_open(&log, &box.disk, &ids, on_row, NULL) != LOA_OK)
         finding("the receipts cannot be opened", "");
     if (promised.log_known &&
         memcmp(log.log_id, promised.log_id, LOA_ID_BYTES) != 0)
@@ -164,7 +185,7 @@ static void check_reported(void)
 {
     if (flipped[0] == '\0')
         return;
-    if (log_has("level=warn") || log_has("level=error"))
+    if (programme_told || log_has("level=warn") || log_has("level=error"))
         reported_n++;
     else if (strstr(flipped, ".part") == NULL &&
              strstr(flipped, "content/") == NULL &&
@@ -199,8 +220,7 @@ static void run_image(bool longer)
 
 static void one_image(void)
 {
-    char text[64];
-
+    programme_told = false;
     if (ftruncate(log_fd, 0) != 0)
         exit(2);
     lseek(log_fd, 0, SEEK_SET);
@@ -209,7 +229,6 @@ static void one_image(void)
     image_make(folder, fate);
     run_image(number % 8 == 0);
     counts[fate][log_has("level=warn") ? 1 : 0]++;
-    snprintf(text, sizeof text, "%lu", number);
 }
 
 /* --- programs ------------------------------------------------------------- */
@@ -235,6 +254,11 @@ static void report(unsigned long n, double seconds)
            played_n, reported_n);
 }
 
+static bool is_boundary(uint32_t op)
+{
+    return op != OP_MARK && op != OP_LEFT && op != OP_WIPED;
+}
+
 /* Boundaries get their images evenly; a mark is none, nothing changed. */
 static int run_check(unsigned long n,
                      unsigned long part,
@@ -247,12 +271,10 @@ static int run_check(unsigned long n,
 
     clock_gettime(CLOCK_MONOTONIC, &t0);
     for (size_t i = 0; i < disk_model.n; i++)
-        boundaries += disk_model.entries[i].h.op != OP_MARK;
+        boundaries += is_boundary(disk_model.entries[i].h.op);
     for (size_t i = 0; i < disk_model.n; i++) {
         take_entry(i);
-        if (disk_model.entries[i].h.op == OP_MARK ||
-            disk_model.entries[i].h.op == OP_LEFT ||
-            disk_model.entries[i].h.op == OP_WIPED)
+        if (!is_boundary(disk_model.entries[i].h.op))
             continue;
         entry_n = i;
         for (unsigned long k = n * seen / boundaries;
