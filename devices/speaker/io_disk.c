@@ -202,28 +202,6 @@ static size_t read_copy(struct disk *d, const char *name, char which)
                       DISK_FILE_BYTES_MAX);
 }
 
-int disk_slot_read(struct disk *d, const char *name, struct loa_bytes *body)
-{
-    struct disk_slot *slot = slot_of(d, name);
-    struct loa_bytes a = {d->buf, read_copy(d, name, 'a')}, payload;
-    struct loa_bytes b = {d->buf + DISK_FILE_BYTES_MAX,
-                          read_copy(d, name, 'b')};
-    uint64_t n;
-    bool a_ok = slot_decode(a, &n, &payload) == LOA_OK;
-    bool b_ok = slot_decode(b, &n, &payload) == LOA_OK;
-    int rv = slot_choose(a, b, &slot->sequence, body);
-
-    /* The next update must not begin with the only good copy. */
-    slot->b_first = rv == LOA_OK && body->data < b.data;
-    if (rv != LOA_OK && a.len + b.len > 0)
-        log_warn("data.damaged", "file=%s text=both copies are unreadable",
-                 name);
-    else if (a_ok != b_ok)
-        log_warn("data.damaged", "file=%s.%c text=the other copy is used", name,
-                 a_ok ? 'b' : 'a');
-    return rv;
-}
-
 /* On a full disk there is no room to grow into, and a turn that cannot be
  * marked does not sound: so room is taken while there is some. Where that
  * cannot be had, or is not known, it goes without. */
@@ -233,7 +211,7 @@ static void reserve(int fd, const struct stat *st)
         (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SLOT_RESERVE_BYTES);
 }
 
-static int overwrite(struct disk *d, const char *file, size_t len)
+static int overwrite(struct disk *d, const char *file, struct loa_bytes data)
 {
     int fd = openat(d->dir, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     struct stat st;
@@ -244,15 +222,52 @@ static int overwrite(struct disk *d, const char *file, size_t len)
     if (fstat(fd, &st) != 0)
         st.st_blocks = st.st_size = INT32_MAX;
     reserve(fd, &st);
-    rv = disk_write_all(fd, d->buf, len, 0);
+    rv = disk_write_all(fd, data.data, data.len, 0);
     /* Cutting would give the room back. */
-    if (rv == LOA_OK && st.st_size > (off_t)len &&
-        ftruncate(fd, (off_t)len) != 0)
+    if (rv == LOA_OK && st.st_size > (off_t)data.len &&
+        ftruncate(fd, (off_t)data.len) != 0)
         rv = disk_error(errno);
     if (rv == LOA_OK)
         rv = disk_sync(fd);
     close(fd);
     return rv;
+}
+
+/* Only with two good copies does damage to one take nothing back. If the disk
+ * refuses, the next update does it. */
+static void heal(struct disk *d, struct disk_slot *slot, struct loa_bytes good)
+{
+    char file[32];
+
+    snprintf(file, sizeof file, "%s.%c", slot->name, slot->b_first ? 'b' : 'a');
+    if (overwrite(d, file, good) == LOA_OK && disk_sync(d->dir) == LOA_OK)
+        slot->b_first = false;
+}
+
+int disk_slot_read(struct disk *d, const char *name, struct loa_bytes *body)
+{
+    struct disk_slot *slot = slot_of(d, name);
+    struct loa_bytes a = {d->buf, read_copy(d, name, 'a')}, payload;
+    struct loa_bytes b = {d->buf + DISK_FILE_BYTES_MAX,
+                          read_copy(d, name, 'b')};
+    uint64_t a_n = 0, b_n = 0;
+    bool a_ok = slot_decode(a, &a_n, &payload) == LOA_OK;
+    bool b_ok = slot_decode(b, &b_n, &payload) == LOA_OK;
+    int rv = slot_choose(a, b, &slot->sequence, body);
+
+    if (rv != LOA_OK && a.len + b.len > 0)
+        log_warn("data.damaged", "file=%s text=both copies are unreadable",
+                 name);
+    if (rv != LOA_OK)
+        return rv;
+    if (a_ok != b_ok)
+        log_warn("data.damaged", "file=%s.%c text=the other copy is used", name,
+                 a_ok ? 'b' : 'a');
+    /* No update may begin with the only good copy. */
+    slot->b_first = body->data < b.data;
+    if (!a_ok || !b_ok || a_n != b_n)
+        heal(d, slot, slot->b_first ? a : b);
+    return LOA_OK;
 }
 
 int disk_slot_write(struct disk *d, const char *name, struct loa_bytes body)
@@ -267,7 +282,7 @@ int disk_slot_write(struct disk *d, const char *name, struct loa_bytes body)
      * before. Only with both written does damage to one take nothing back. */
     for (int i = 0; rv == LOA_OK && i < 2; i++) {
         snprintf(file, sizeof file, "%s.%c", name, slot->b_first ? 'b' : 'a');
-        rv = overwrite(d, file, len);
+        rv = overwrite(d, file, (struct loa_bytes){d->buf, len});
         /* What is torn now is the first again next time. */
         if (rv == LOA_OK)
             slot->b_first = !slot->b_first;
