@@ -33,8 +33,36 @@ def _as_postgres():
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
 
 
+class Shift:
+    """A clock that tests set: seconds that every process started with .env is
+    ahead of the machine, from now on."""
+
+    def __init__(self, seconds=0):
+        self.folder = tempfile.mkdtemp(prefix="loa-shift-")
+        os.chmod(self.folder, 0o755)    # PostgreSQL is somebody else.
+        library = os.path.join(self.folder, "clock_shift.so")
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-D_GNU_SOURCE",
+             "-o", library, os.path.join(os.path.dirname(
+                 os.path.abspath(__file__)), "clock_shift.c"), "-ldl"],
+            check=True)
+        self.path = os.path.join(self.folder, "seconds")
+        self.env = {"LD_PRELOAD": library, "CLOCK_SHIFT_FILE": self.path}
+        self.set(seconds)
+
+    def set(self, seconds):
+        with open(self.path + ".new", "w", encoding="ascii") as f:
+            f.write(str(int(seconds)))
+        os.chmod(self.path + ".new", 0o644)
+        os.rename(self.path + ".new", self.path)
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Postgres:
-    def __init__(self, migrate=True):
+    def __init__(self, migrate=True, env=None):
+        self.env = {**os.environ, **(env or {})}
         self.folder = tempfile.mkdtemp(prefix="loa-pg-")
         self.data = os.path.join(self.folder, "data")
         self.migrate = migrate
@@ -44,7 +72,8 @@ class Postgres:
 
     def _run(self, *argv):
         subprocess.run(argv, check=True, cwd=self.folder,
-                       stdout=subprocess.DEVNULL, **_as_postgres())
+                       stdout=subprocess.DEVNULL, env=self.env,
+                       **_as_postgres())
 
     def start(self):
         if not os.path.exists(self.data):

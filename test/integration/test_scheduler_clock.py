@@ -1,0 +1,173 @@
+"""loa-scheduler and a clock that is wrong for a while: what it publishes, and
+what a loudspeaker whose clock is right makes of it."""
+import os
+import re
+
+import pytest
+from loa_broker import Client, wait_until
+from loa_identity import (SCHEDULE, content, now_ms, open_envelope, pb,
+                          programme, services)
+from loa_service import Asker, Postgres, Service, Shift
+from speaker_rig import AREA, Rig
+
+OK, BUSY = 0, 9
+HOUR, DAY = 3600000, 86400000
+DAY_S = 86400
+
+
+class Door:
+    """The rig's broker, which lets everybody in, as Service and Client want
+    it."""
+    name = "loa"
+
+    def __init__(self, rig):
+        self.port, self.clients = rig.port, []
+
+    def log(self):
+        return ""
+
+    def connect(self, who, client_id=None):
+        c = Client(self, who, client_id)
+        self.clients.append(c)
+        c.open()
+        assert c.code == 0
+        return c
+
+    def close(self):
+        for c in self.clients:
+            c.close()
+
+
+class World:
+    """A scheduler whose machine has a clock of its own; `together`: its
+    database has the same one. The broker, staff and a loudspeaker are right."""
+
+    def __init__(self, rig, together):
+        self.rig, self.shift = rig, Shift()
+        self.pg = Postgres(env=self.shift.env if together else None).start()
+        self.pg.query("INSERT INTO scheduler.area SELECT p::ltree, p, p, 1,"
+                      " 'epoch', NULL, 1 FROM unnest('{vn,vn.08,vn.08.070,"
+                      + AREA.replace("/", ".") + "}'::text[]) AS p;"
+                      "INSERT INTO scheduler.area_sync (version) VALUES (1)")
+        self.door = Door(rig)
+        self.lan_id = rig.province.staff("lan_lich", "vn/08", powers=SCHEDULE)
+        self.lan = Asker(self.door.connect(self.lan_id), self.lan_id)
+        self.ear = self.door.connect(rig.collector)
+        self.service = Service("scheduler", rig.scheduler, self.pg, self.door,
+                               "--min-lead", "500ms", "--head-interval",
+                               "100ms", env=self.shift.env)
+
+    def close(self):
+        self.service.remove()
+        self.door.close()
+        self.pg.__exit__()
+        self.shift.remove()
+
+    def add(self, start_ms, days=0, ttl_ms=60000):
+        manifest = content.ContentManifest(
+            content_hash=os.urandom(32), title="Bản tin", language="vi",
+            stream_key=os.urandom(32), packets_n=5, frames_n=50,
+            duration_ms=1000, media=content.MEDIA_AUDIO)
+        request = services.ScheduleAdd(
+            bulletin_id=os.urandom(16), areas=[AREA], start_at_ms=start_ms,
+            approval=self.rig.approver.envelope(
+                pb.TYPE_APPROVAL, manifest, area="vn/08", ttl_ms=90 * DAY))
+        if days:
+            request.recurrence.frequency = services.Recurrence.FREQUENCY_DAILY
+            request.recurrence.until_ms = start_ms + days * DAY
+        setattr(request, "class", 1)
+        message_id, _ = self.lan.send(
+            "scheduler", pb.TYPE_SCHEDULER_REQUEST,
+            services.SchedulerRequest(add=request), ttl_ms=ttl_ms)
+        return self.lan.wait(message_id, services.SchedulerAnswer)
+
+    def version(self):
+        return int(self.pg.one("SELECT coalesce(max(version), 0)"
+                               " FROM scheduler.programme"))
+
+    def heads(self, until):
+        """Times of the heads that came, up to the first one after `until`."""
+        times = []
+        while not times or times[-1] <= until:
+            m = self.ear.wait_message(f"loa/1/down/head/{AREA}")
+            signed, _ = open_envelope(m.payload)
+            times.append(programme.Head.FromString(signed.body).time_ms)
+        return times
+
+
+@pytest.fixture(params=["apart", "together"])
+def world(request):
+    with Rig() as rig:
+        w = World(rig, request.param == "together")
+        w.together = request.param == "together"
+        yield w
+        w.close()
+
+
+def doubts(service):
+    return re.findall(r"event=clock\.doubted why=(\S+)", service.log())
+
+
+def test_clock_that_jumps_plans_nothing_until_it_is_back(world):
+    """Its versions were ahead by so much that devices waited as long."""
+    world.service.start()
+    assert world.add(now_ms() + HOUR).status.code == OK
+    version = world.version()
+    assert world.ear.subscribe("loa/1/down/head/vn/08/#") == 1
+    world.heads(now_ms())
+    world.shift.set(3 * DAY_S)
+    wait_until(lambda: doubts(world.service), "doubt")
+    status, why = world.service.http("/readyz")
+    assert status == 503 and "clock" in why
+    assert world.service.metric("loa_scheduler_clock_doubted") == 1
+    wait_until(lambda: "jumped" in doubts(world.service), "it has jumped")
+    assert world.version() == version
+    world.shift.set(0)
+    wait_until(world.service.ready, "it is believed again")
+    # Every head that was signed meanwhile, up to one of now.
+    assert max(world.heads(now_ms())) < now_ms() + 60000
+    assert world.add(now_ms() + 2 * HOUR).status.code == OK
+    assert version < world.version() <= now_ms()
+
+
+@pytest.mark.parametrize("world", ["apart"], indirect=True)
+def test_staff_are_told_that_the_clock_is_in_doubt(world):
+    world.shift.set(HOUR // 1000)       # The database knows better.
+    world.service.start(wait=False)
+    wait_until(lambda: "apart" in doubts(world.service), "doubt")
+    answer = world.add(now_ms() + 3 * HOUR, ttl_ms=5 * HOUR)
+    assert answer.status.code == BUSY, answer
+    assert "Đồng hồ" in answer.status.text_vi
+    assert world.service.http("/readyz")[0] == 503
+    assert world.version() == 0
+    world.shift.set(0)
+    wait_until(world.service.ready, "it is believed")
+    assert world.add(now_ms() + 3 * HOUR).status.code == OK
+
+
+@pytest.mark.parametrize("world", ["together"], indirect=True)
+def test_versions_of_a_clock_that_was_ahead_are_healed(world):
+    """The whole machine was wrong when the scheduler started: nobody there
+    could tell, and devices refused everything for three days."""
+    pole = world.rig.speaker("pole_1", AREA)
+    pole.wait_online()
+    world.service.start()
+    assert world.add(now_ms() + HOUR, days=30).status.code == OK
+    first = world.version()
+    pole.wait_log(f"event=programme.accepted area={AREA} version={first}")
+    assert world.service.stop() == 0
+    world.shift.set(3 * DAY_S)
+    world.service.start()
+    wait_until(lambda: world.version() > now_ms() + 2 * DAY, "a far version")
+    far = world.version()
+    pole.wait_log("reason=future")
+    assert world.service.stop() == 0
+    world.shift.set(0)
+    world.service.start()
+    wait_until(lambda: world.version() != far, "it is made anew")
+    healed = world.version()
+    assert first < healed < now_ms() + DAY
+    pole.wait_log(f"event=programme.accepted area={AREA} version={healed}")
+    assert world.add(now_ms() + 2 * HOUR).status.code == OK
+    assert world.version() == healed + 1
+    pole.wait_log(f"event=programme.accepted area={AREA} version={healed + 1}")
