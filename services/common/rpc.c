@@ -323,20 +323,41 @@ static void name_for_inbox(struct rpc_call *call)
     memcpy(call->inbox_id, hash, sizeof call->inbox_id);
 }
 
+/* Copy what the call needs of the message: the body, and the certificates
+ * behind it. */
+static bool keep(struct rpc_call *call, const struct loa_envelope *e)
+{
+    size_t len = e->header.body.len + 1;
+    uint8_t *p;
+
+    for (size_t i = 0; i < e->certificates_n; i++)
+        len += e->certificates[i].len;
+    p = call->body = malloc(len);
+    if (p == NULL)
+        return false;
+    if (e->header.body.len > 0) /* Else data may be NULL. */
+        memcpy(p, e->header.body.data, e->header.body.len);
+    call->body_len = e->header.body.len;
+    p += call->body_len;
+    for (size_t i = 0; i < e->certificates_n; i++) {
+        memcpy(p, e->certificates[i].data, e->certificates[i].len);
+        call->certificates[i] = (struct loa_bytes){p, e->certificates[i].len};
+        p += e->certificates[i].len;
+    }
+    call->certificates_n = e->certificates_n;
+    return true;
+}
+
 /* Look the request up; from here on the call ends in on_found() or later. */
 static void look_up(struct rpc_call *call, const struct loa_envelope *e)
 {
     struct rpc *r = call->rpc;
     int rv;
 
-    call->body = malloc(e->header.body.len + 1);
-    if (call->body == NULL) {
+    if (!keep(call, e)) {
         end(call);
         return;
     }
-    if (e->header.body.len > 0) /* Else data may be NULL. */
-        memcpy(call->body, e->header.body.data, e->header.body.len);
-    call->body_len = e->header.body.len;
     name_for_inbox(call);
     rv = inbox_find(r->o.inbox, call->inbox_id, sizeof call->inbox_id, on_found,
                     call);

@@ -37,8 +37,11 @@ struct rpc_call {
     bool used;
     uint8_t message_id[LOA_ID_BYTES];
     struct loa_certificate who; /* The asker: principal, area, powers. */
-    int64_t asked_at_ms;        /* Wall time at arrival. */
-    bool in_flight;             /* The inbox holds inbox_id for this call. */
+    /* The certificates that came with the request; freed with body. */
+    struct loa_bytes certificates[LOA_CERTIFICATES_MAX];
+    size_t certificates_n;
+    int64_t asked_at_ms; /* Wall time at arrival. */
+    bool in_flight;      /* The inbox holds inbox_id for this call. */
     uint8_t inbox_id[LOA_ID_BYTES]; /* Of message id and the asker's key. */
     /* Private: where the answer goes, and the answer between rpc_store() and
      * rpc_committed(). */

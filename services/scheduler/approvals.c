@@ -77,31 +77,150 @@ static void certificate_drop(struct approvals *a, uint32_t row)
         rows_remove(&a->certificate_index, row, rows_hash(c->bytes, c->len));
 }
 
-/* Which certificates of e lie on the way from its signers to the root: nothing
- * else that an approver put in travels on to every device. */
+/* Which certificates lie on the way from a key to the root: nothing else that
+ * an approver put in travels on to every device. */
 static void mark_chain(struct approvals *a,
-                       const struct loa_envelope *e,
+                       const struct loa_bytes certificates[],
+                       size_t n,
+                       const uint8_t *key,
                        bool on_chain[LOA_CERTIFICATES_MAX])
 {
     struct loa_certificate c[LOA_CERTIFICATES_MAX];
     bool readable[LOA_CERTIFICATES_MAX], more = true;
 
-    for (size_t i = 0; i < e->certificates_n; i++) {
-        readable[i] = loa_certificate_parse(&a->arena, e->certificates[i],
-                                            &c[i]) == LOA_OK;
-        on_chain[i] = false;
-        for (size_t k = 0; readable[i] && k < e->signatures_n; k++)
-            if (memcmp(c[i].subject, e->signatures[k].key, LOA_KEY_BYTES) == 0)
-                on_chain[i] = true;
+    for (size_t i = 0; i < n; i++) {
+        readable[i] =
+            loa_certificate_parse(&a->arena, certificates[i], &c[i]) == LOA_OK;
+        on_chain[i] =
+            readable[i] && memcmp(c[i].subject, key, LOA_KEY_BYTES) == 0;
     }
     while (more) {
         more = false;
-        for (size_t i = 0; i < e->certificates_n; i++)
-            for (size_t k = 0; k < e->certificates_n; k++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < n; k++)
                 if (on_chain[i] && readable[k] && !on_chain[k] &&
                     memcmp(c[i].issuer, c[k].subject, LOA_KEY_BYTES) == 0)
                     on_chain[k] = more = true;
     }
+}
+
+static size_t spread(const struct approvals *a,
+                     const struct approvals_chain *chain,
+                     struct loa_bytes out[LOA_CERTIFICATES_MAX])
+{
+    for (uint32_t i = 0; i < chain->n; i++) {
+        const struct certificate_row *c = &a->certificates[chain->rows[i]];
+
+        out[i] = (struct loa_bytes){c->bytes, c->len};
+    }
+    return chain->n;
+}
+
+static int chain_add(struct approvals *a,
+                     struct loa_bytes certificate,
+                     struct approvals_chain *chain)
+{
+    uint32_t row = certificate_take(a, certificate);
+
+    if (row == ROW_NONE) {
+        approvals_drop_chain(a, chain);
+        return LOA_EBUSY;
+    }
+    chain->rows[chain->n++] = row;
+    return LOA_OK;
+}
+
+static int take_chain(struct approvals *a,
+                      const uint8_t *key,
+                      const struct loa_bytes certificates[],
+                      size_t certificates_n,
+                      struct approvals_chain *chain)
+{
+    bool on_chain[LOA_CERTIFICATES_MAX];
+    int rv = LOA_OK;
+
+    chain->n = 0;
+    mark_chain(a, certificates, certificates_n, key, on_chain);
+    for (size_t i = 0; rv == LOA_OK && i < certificates_n; i++)
+        if (on_chain[i])
+            rv = chain_add(a, certificates[i], chain);
+    return rv;
+}
+
+int approvals_take_chain(struct approvals *a,
+                         const uint8_t key[LOA_KEY_BYTES],
+                         const struct loa_bytes certificates[],
+                         size_t certificates_n,
+                         struct approvals_chain *chain)
+{
+    loa_arena_reset(&a->arena);
+    return take_chain(a, key, certificates, certificates_n, chain);
+}
+
+void approvals_drop_chain(struct approvals *a, struct approvals_chain *chain)
+{
+    while (chain->n > 0)
+        certificate_drop(a, chain->rows[--chain->n]);
+}
+
+size_t approvals_pack_chain(const struct approvals *a,
+                            const struct approvals_chain *chain,
+                            uint8_t buf[APPROVALS_CHAIN_BYTES_MAX])
+{
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < chain->n; i++) {
+        const struct certificate_row *c = &a->certificates[chain->rows[i]];
+
+        buf[len++] = (uint8_t)(c->len >> 8);
+        buf[len++] = (uint8_t)c->len;
+        memcpy(buf + len, c->bytes, c->len);
+        len += c->len;
+    }
+    return len;
+}
+
+int approvals_restore_chain(struct approvals *a,
+                            struct loa_bytes packed,
+                            struct approvals_chain *chain)
+{
+    int rv = LOA_OK;
+
+    chain->n = 0;
+    while (rv == LOA_OK && packed.len > 0) {
+        size_t len = packed.len < 2
+                         ? 0
+                         : (size_t)packed.data[0] << 8 | (size_t)packed.data[1];
+
+        if (len == 0 || len > LOA_CERTIFICATE_BYTES_MAX ||
+            len > packed.len - 2 || chain->n == LOA_CERTIFICATES_MAX) {
+            approvals_drop_chain(a, chain);
+            return LOA_EINVAL;
+        }
+        rv = chain_add(a, (struct loa_bytes){packed.data + 2, len}, chain);
+        packed.data += 2 + len;
+        packed.len -= 2 + len;
+    }
+    return rv;
+}
+
+bool approvals_chain_revoked(struct approvals *a,
+                             const struct approvals_chain *chain,
+                             const uint8_t issuer[LOA_KEY_BYTES],
+                             uint64_t serial)
+{
+    struct loa_bytes certificates[LOA_CERTIFICATES_MAX];
+    size_t n = spread(a, chain, certificates);
+    struct loa_certificate c, leaf;
+
+    for (size_t i = 0; i < n; i++) {
+        loa_arena_reset(&a->arena);
+        if (loa_certificate_parse(&a->arena, certificates[i], &c) == LOA_OK &&
+            c.serial == serial && memcmp(c.issuer, issuer, LOA_KEY_BYTES) == 0)
+            return loa_trust_chain(a->trust, c.subject, certificates, n, 0,
+                                   false, &leaf) == LOA_VERDICT_REVOKED;
+    }
+    return false;
 }
 
 /* --- approvals ------------------------------------------------------------ */
@@ -172,32 +291,6 @@ static int read_approval(struct approvals *a,
     return LOA_OK;
 }
 
-static int keep_certificates(struct approvals *a,
-                             const struct loa_envelope *e,
-                             struct approval *v)
-{
-    bool on_chain[LOA_CERTIFICATES_MAX];
-
-    mark_chain(a, e, on_chain);
-    v->certificates_n = 0;
-    for (size_t i = 0; i < e->certificates_n; i++) {
-        uint32_t row;
-
-        if (!on_chain[i])
-            continue;
-        row = certificate_take(a, e->certificates[i]);
-        if (row == ROW_NONE)
-            goto err_after_some;
-        v->certificates[v->certificates_n++] = row;
-    }
-    return LOA_OK;
-
-err_after_some:
-    while (v->certificates_n > 0)
-        certificate_drop(a, v->certificates[--v->certificates_n]);
-    return LOA_EBUSY;
-}
-
 static uint32_t find(const struct approvals *a, const uint8_t *id)
 {
     uint32_t row = rows_first(&a->index, rows_hash(id, LOA_HASH_BYTES));
@@ -226,7 +319,8 @@ static int add(struct approvals *a,
     v->refs_n = 1;
     rv = read_approval(a, e, leaf, v);
     if (rv == LOA_OK)
-        rv = keep_certificates(a, e, v);
+        rv = take_chain(a, v->key, e->certificates, e->certificates_n,
+                        &v->chain);
     if (rv != LOA_OK)
         rows_remove(&a->index, *row, rows_hash(id, LOA_HASH_BYTES));
     return rv;
@@ -293,8 +387,7 @@ void approvals_drop(struct approvals *a, uint32_t row)
     assert(v->refs_n > 0);
     if (--v->refs_n > 0)
         return;
-    for (uint32_t i = 0; i < v->certificates_n; i++)
-        certificate_drop(a, v->certificates[i]);
+    approvals_drop_chain(a, &v->chain);
     rows_remove(&a->index, row, rows_hash(v->id, LOA_HASH_BYTES));
 }
 
@@ -308,13 +401,9 @@ enum loa_verdict approvals_judge(struct approvals *a,
                               .now_ms = now_ms,
                               .time_trusted = true,
                               .certificates = chain,
-                              .certificates_n = v->certificates_n};
+                              .certificates_n = spread(a, &v->chain, chain)};
     struct loa_envelope e;
 
-    for (uint32_t i = 0; i < v->certificates_n; i++) {
-        const struct certificate_row *c = &a->certificates[v->certificates[i]];
-        chain[i] = (struct loa_bytes){c->bytes, c->len};
-    }
     loa_arena_reset(&a->arena);
     if (loa_envelope_parse(&a->arena, (struct loa_bytes){v->bytes, v->len},
                            &e) != LOA_OK)

@@ -16,6 +16,17 @@
 #define APPROVAL_MANIFEST_MAX 1024
 #define APPROVAL_TITLE_CAP 201
 
+/* The certificates that lead from somebody to the root: rows. */
+struct approvals_chain {
+    uint32_t rows[LOA_CERTIFICATES_MAX];
+    uint32_t n;
+};
+
+/* Packed, as a column: each certificate after its length, two bytes, the high
+ * one first. */
+#define APPROVALS_CHAIN_BYTES_MAX \
+    (LOA_CERTIFICATES_MAX * (LOA_CERTIFICATE_BYTES_MAX + 2))
+
 struct approval {
     uint8_t id[LOA_HASH_BYTES]; /* Hash of the envelope as handed in. */
     uint8_t content_hash[LOA_HASH_BYTES];
@@ -27,8 +38,7 @@ struct approval {
     int64_t expires_at_ms;      /* Of envelope or certificate, the earlier. */
     size_t len;
     uint8_t bytes[APPROVAL_BYTES_MAX];
-    uint32_t certificates[LOA_CERTIFICATES_MAX]; /* Rows. */
-    uint32_t certificates_n;
+    struct approvals_chain chain; /* Certificates up from the approver. */
     uint32_t refs_n;
     uint32_t stamp;       /* The caller's, to count each once. */
     uint32_t judged_pass; /* The caller's: when verdict was found. */
@@ -83,5 +93,30 @@ void approvals_drop(struct approvals *a, uint32_t row);
 enum loa_verdict approvals_judge(struct approvals *a,
                                  uint32_t row,
                                  int64_t now_ms);
+
+/* Hold those of certificates[] that lead up from key. LOA_EBUSY: no room. */
+LOA_MUST_CHECK int approvals_take_chain(struct approvals *a,
+                                        const uint8_t key[LOA_KEY_BYTES],
+                                        const struct loa_bytes certificates[],
+                                        size_t certificates_n,
+                                        struct approvals_chain *chain);
+void approvals_drop_chain(struct approvals *a, struct approvals_chain *chain);
+
+/* The length of what was packed into buf. */
+size_t approvals_pack_chain(const struct approvals *a,
+                            const struct approvals_chain *chain,
+                            uint8_t buf[APPROVALS_CHAIN_BYTES_MAX]);
+
+/* Hold what was packed. LOA_EINVAL: it was not; LOA_EBUSY: no room. */
+LOA_MUST_CHECK int approvals_restore_chain(struct approvals *a,
+                                           struct loa_bytes packed,
+                                           struct approvals_chain *chain);
+
+/* Is a link of the chain of that certificate (issuer, serial) revoked, so that
+ * no way leads up from it any more? Dates are not judged. */
+bool approvals_chain_revoked(struct approvals *a,
+                             const struct approvals_chain *chain,
+                             const uint8_t issuer[LOA_KEY_BYTES],
+                             uint64_t serial);
 
 #endif /* LOA_SCHEDULER_APPROVALS_H */

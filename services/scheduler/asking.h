@@ -12,6 +12,8 @@ struct asking {
     struct scheduler *s;
     const struct scheduler_request *r;
     const struct loa_certificate *who;
+    const struct loa_bytes *certificates; /* Of whom: up to the root. */
+    size_t certificates_n;
     int64_t at_ms;
     struct say *say;
     struct bulletin *b; /* s->candidate: as it would be. */

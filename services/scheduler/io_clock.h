@@ -7,8 +7,9 @@
 #include "common/service.h"
 #include "scheduler/clockwatch.h"
 
-#define IO_CLOCK_COMPARE_MS 10000 /* While all is well; else with each tick. \
-                                   */
+#define IO_CLOCK_COMPARE_MS                          \
+    10000 /* While all is well; else with each tick. \
+           */
 
 struct io_clock {
     struct service *service;

@@ -161,8 +161,11 @@ static void process(struct feed *f,
                     struct rpc_call *call)
 {
     static struct scheduler_request request;
-    struct scheduler_event ev = {
-        .type = SCHEDULER_REQUEST, .request = &request, .who = &call->who};
+    struct scheduler_event ev = {.type = SCHEDULER_REQUEST,
+                                 .request = &request,
+                                 .who = &call->who,
+                                 .certificates = call->certificates,
+                                 .certificates_n = call->certificates_n};
     struct loa_bytes body = {call->body, call->body_len};
     char principal[LOA_PRINCIPAL_CAP];
     const struct say *say;

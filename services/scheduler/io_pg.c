@@ -20,6 +20,12 @@ enum {
     CLOCK,
 };
 
+/* Columns of bulletin and of bulletin_past alike. */
+#define PAST                                                              \
+    "bulletin_id, approval_id, areas, class, title, start_at, frequency," \
+    " weekdays, until_at, requested_by, requested_at, requester_area,"    \
+    " requester_issuer, requester_serial, cancelled_at, cancelled_by,"    \
+    " cancelled_why, revision, requester_chain"
 #define PATH(column) "replace(" column "::text, '.', '/')"
 
 const struct pg_stmt io_pg_stmts[] = {
@@ -45,7 +51,7 @@ const struct pg_stmt io_pg_stmts[] = {
                                  " b.requester_issuer, b.requester_serial, "
                                  "b.cancelled_at,"
                                  " b.cancelled_by, b.cancelled_why, "
-                                 "b.revision, a.envelope"
+                                 "b.revision, a.envelope, b.requester_chain"
                                  " FROM bulletin b JOIN approval a USING "
                                  "(approval_id)"
                                  " ORDER BY b.revision",
@@ -80,7 +86,7 @@ const struct pg_stmt io_pg_stmts[] = {
          " $3::text::ltree[], $4::int, $5::text, $6::timestamptz, $7::int,"
          " $8::int, $9::timestamptz, $10::text, $11::timestamptz,"
          " replace($12::text, '/', '.')::ltree, $13::bytea, $14::bigint,"
-         " $15::timestamptz, $16::text, $17::text, $18::bigint)"
+         " $15::timestamptz, $16::text, $17::text, $18::bigint, $19::bytea)"
          " ON CONFLICT (bulletin_id) DO UPDATE SET"
          " approval_id = excluded.approval_id, start_at = excluded.start_at,"
          " weekdays = excluded.weekdays, until_at = excluded.until_at,"
@@ -89,11 +95,12 @@ const struct pg_stmt io_pg_stmts[] = {
          " requester_area = excluded.requester_area,"
          " requester_issuer = excluded.requester_issuer,"
          " requester_serial = excluded.requester_serial,"
+         " requester_chain = excluded.requester_chain,"
          " cancelled_at = excluded.cancelled_at,"
          " cancelled_by = excluded.cancelled_by,"
          " cancelled_why = excluded.cancelled_why,"
          " revision = excluded.revision",
-         18, PG_NONE, false},
+         19, PG_NONE, false},
     [PUT_PROGRAMME] =
         {"scheduler_put_programme",
          "INSERT INTO programme VALUES (replace($1::text, '/', '.')::ltree,"
@@ -107,7 +114,8 @@ const struct pg_stmt io_pg_stmts[] = {
     [FORGET] = {"scheduler_forget",
                 "WITH gone AS (DELETE FROM bulletin WHERE bulletin_id ="
                 " $1::bytea RETURNING *)"
-                " INSERT INTO bulletin_past SELECT *, now() FROM gone",
+                " INSERT INTO bulletin_past (" PAST ") SELECT " PAST
+                " FROM gone",
                 1, PG_NONE, false},
     [CLOCK] = {"scheduler_clock", "SELECT clock_timestamp()", 0, PG_ONE, true},
 };
@@ -210,7 +218,7 @@ static int load_bulletin(struct scheduler *s, const PGresult *res, int row)
     static char areas[BULLETIN_AREAS_MAX][LOA_AREA_CAP];
     uint32_t areas_n;
     struct bulletin b;
-    struct loa_bytes approval;
+    struct loa_bytes approval, chain;
 
     memset(&b, 0, sizeof b);
     if (!get_bytes(res, row, 0, b.id, sizeof b.id) ||
@@ -235,8 +243,9 @@ static int load_bulletin(struct scheduler *s, const PGresult *res, int row)
     }
     b.revision = pg_get_u64(res, row, 16);
     approval.data = pg_get_bytes(res, row, 17, &approval.len);
+    chain.data = pg_get_bytes(res, row, 18, &chain.len);
     return scheduler_load_bulletin(s, &b, (const char(*)[LOA_AREA_CAP])areas,
-                                   areas_n, approval);
+                                   areas_n, approval, chain);
 }
 
 static int load(struct pg *pg,
@@ -334,6 +343,9 @@ static int put_bulletin(struct pg *pg, const struct scheduler *s, uint32_t row)
     char areas[BULLETIN_AREAS_MAX * LOA_AREA_CAP + 3];
     uint8_t class[4], start[8], frequency[4], weekdays[4], until[8],
         requested[8], serial[8], cancelled[8], revision[8];
+    uint8_t chain[APPROVALS_CHAIN_BYTES_MAX];
+    size_t chain_len =
+        approvals_pack_chain(&s->plan.approvals, &b->requester_chain, chain);
 
     join_areas(s, row, areas);
     const struct pg_value values[] = {
@@ -356,6 +368,7 @@ static int put_bulletin(struct pg *pg, const struct scheduler *s, uint32_t row)
         pg_text(b->cancelled_by),
         pg_text(scheduler_why_name(b->why)),
         pg_i64((int64_t)b->revision, revision),
+        pg_bytes(chain, chain_len),
     };
     return pg_query(pg, &io_pg_stmts[PUT_BULLETIN], values, NULL, NULL);
 }

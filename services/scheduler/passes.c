@@ -13,14 +13,29 @@ void core_begin(struct scheduler *s, enum scheduler_pass pass)
 
 /* --- judging: approvals and askers after a new trust list ----------------- */
 
-static bool requester_revoked(const struct scheduler *s,
-                              const struct bulletin *b)
+/* The asker's own certificate, or any link above it. Bulletins of one asker
+ * mostly follow each other. */
+static bool requester_revoked(struct scheduler *s,
+                              const struct bulletin *b,
+                              uint32_t *judged_n)
 {
     struct loa_certificate c = {.serial = b->requester_serial};
 
     memcpy(c.issuer, b->requester_issuer, sizeof c.issuer);
     memcpy(c.area, b->requester_area, sizeof c.area);
-    return loa_trust_revoked(s->conf.trust, &c);
+    if (loa_trust_revoked(s->conf.trust, &c))
+        return true;
+    if (s->asker.pass == s->judge_pass && s->asker.serial == c.serial &&
+        memcmp(s->asker.issuer, c.issuer, sizeof c.issuer) == 0)
+        return s->asker.revoked;
+    *judged_n += 1;
+    s->asker.pass = s->judge_pass;
+    s->asker.serial = c.serial;
+    memcpy(s->asker.issuer, c.issuer, sizeof c.issuer);
+    s->asker.revoked =
+        approvals_chain_revoked(&s->plan.approvals, &b->requester_chain,
+                                b->requester_issuer, b->requester_serial);
+    return s->asker.revoked;
 }
 
 /* Why the approval no longer carries a bulletin. What depends on the time is
@@ -79,13 +94,13 @@ static bool judge_piece(struct scheduler *s,
         enum bulletin_why why;
 
         if (looked_n++ == SCHEDULER_LOOKED_MAX ||
-            judged_n == SCHEDULER_JUDGED_MAX ||
+            judged_n >= SCHEDULER_JUDGED_MAX ||
             up->bulletins_n == SCHEDULER_CHANGES_MAX)
             return false;
         if (!b->used || b->why != BULLETIN_STANDS || b->end_ms <= at_ms)
             continue;
         why = judge(s, b->approval, at_ms, &judged_n);
-        if (why == BULLETIN_STANDS && requester_revoked(s, b))
+        if (why == BULLETIN_STANDS && requester_revoked(s, b, &judged_n))
             why = BULLETIN_REQUESTER_REVOKED;
         if (why != BULLETIN_STANDS)
             cancel(s, *at, why, at_ms, up);

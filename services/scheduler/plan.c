@@ -132,6 +132,7 @@ void plan_remove(struct plan *p, uint32_t row)
         at = next;
     }
     approvals_drop(&p->approvals, b->approval);
+    approvals_drop_chain(&p->approvals, &b->requester_chain);
     b->used = false;
     rows_remove(&p->index, row, rows_hash(b->id, LOA_ID_BYTES));
 }

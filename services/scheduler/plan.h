@@ -41,6 +41,7 @@ struct bulletin {
     char requester_area[LOA_AREA_CAP];
     uint8_t requester_issuer[LOA_KEY_BYTES];
     uint64_t requester_serial;
+    struct approvals_chain requester_chain; /* Holds references. */
     enum bulletin_why why;
     int64_t cancelled_at_ms; /* 0: it stands. */
     char cancelled_by[LOA_PRINCIPAL_CAP];
@@ -81,7 +82,7 @@ void plan_close(struct plan *p);
 
 uint32_t plan_find(const struct plan *p, const uint8_t id[LOA_ID_BYTES]);
 
-/* Add *b (copied; its reference to the approval is taken over) to areas[].
+/* Add *b (copied; its references are taken over) to areas[].
  * LOA_EBUSY: the tables are full, nothing was changed. */
 LOA_MUST_CHECK int plan_add(struct plan *p,
                             const struct bulletin *b,
@@ -89,7 +90,7 @@ LOA_MUST_CHECK int plan_add(struct plan *p,
                             uint32_t areas_n,
                             uint32_t *row);
 
-/* Forget it, with its reference to the approval. */
+/* Forget it, with its references. */
 void plan_remove(struct plan *p, uint32_t row);
 
 /* The areas of a bulletin, in the order in which they were asked for. */

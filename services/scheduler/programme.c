@@ -117,9 +117,9 @@ static void load_add(struct plan *p,
         return;
     v->stamp = p->stamp;
     l->bytes += ITEM_BYTES + v->len;
-    for (uint32_t i = 0; i < v->certificates_n; i++) {
+    for (uint32_t i = 0; i < v->chain.n; i++) {
         struct certificate_row *c =
-            &p->approvals.certificates[v->certificates[i]];
+            &p->approvals.certificates[v->chain.rows[i]];
 
         if (c->stamp == p->stamp)
             continue;
@@ -286,9 +286,9 @@ static void fill_approval(struct plan *p,
         return;
     v->stamp = p->stamp;
     out->approvals[out->n_approvals++] = binary(v->bytes, v->len);
-    for (uint32_t i = 0; i < v->certificates_n; i++) {
+    for (uint32_t i = 0; i < v->chain.n; i++) {
         struct certificate_row *c =
-            &p->approvals.certificates[v->certificates[i]];
+            &p->approvals.certificates[v->chain.rows[i]];
 
         if (c->stamp == p->stamp)
             continue;

@@ -13,6 +13,8 @@ static struct asking asking_of(struct scheduler *s,
         .s = s,
         .r = ev->request,
         .who = ev->who,
+        .certificates = ev->certificates,
+        .certificates_n = ev->certificates_n,
         .at_ms = ev->at_ms,
         .say = &s->answer.say,
         .b = &s->candidate,
@@ -61,6 +63,24 @@ static void sign_for(struct asking *k)
     memcpy(b->requester_issuer, k->who->issuer, sizeof b->requester_issuer);
     b->requester_serial = k->who->serial;
     b->requested_at_ms = k->at_ms;
+}
+
+/* The last check: k->b->requester_chain holds references. */
+static bool hold_chain(struct asking *k)
+{
+    struct bulletin *b = k->b;
+
+    if (approvals_take_chain(&k->s->plan.approvals, k->who->subject,
+                             k->certificates, k->certificates_n,
+                             &b->requester_chain) != LOA_OK) {
+        say(k->say, SAY_BUSY,
+            "Bộ lập lịch không còn chỗ cho chứng thư mới; hãy báo người quản "
+            "trị.",
+            "The scheduler has no room for more certificates; tell its "
+            "administrator.");
+        return false;
+    }
+    return true;
 }
 
 /* --- add ------------------------------------------------------------------ */
@@ -159,12 +179,15 @@ void core_add(struct scheduler *s,
         done_dry(&k);
         return;
     }
+    if (!hold_chain(&k))
+        goto err_after_approval;
     if (plan_add(&s->plan, k.b, k.areas, s->candidate_areas_n, &row) !=
         LOA_OK) {
         say(k.say, SAY_BUSY,
             "Bộ lập lịch đã đầy (%u bản tin); hãy báo người quản trị.",
             "The scheduler is full (%u bulletins); tell its administrator.",
             s->conf.limits.bulletins);
+        approvals_drop_chain(&s->plan.approvals, &k.b->requester_chain);
         goto err_after_approval;
     }
     up->approval = k.r->approval;
@@ -281,8 +304,13 @@ void core_change(struct scheduler *s,
         done_dry(&k);
         return;
     }
+    if (!hold_chain(&k)) {
+        approvals_drop(&s->plan.approvals, k.b->approval);
+        return;
+    }
     core_touch(s, row);
     approvals_drop(&s->plan.approvals, b->approval);
+    approvals_drop_chain(&s->plan.approvals, &b->requester_chain);
     *b = *k.b;
     up->approval = k.r->approval;
     up->approval_row = b->approval;

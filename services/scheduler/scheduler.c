@@ -128,7 +128,8 @@ int scheduler_load_bulletin(struct scheduler *s,
                             const struct bulletin *b,
                             const char (*areas)[LOA_AREA_CAP],
                             uint32_t areas_n,
-                            struct loa_bytes approval)
+                            struct loa_bytes approval,
+                            struct loa_bytes chain)
 {
     struct bulletin copy = *b;
     uint32_t rows[BULLETIN_AREAS_MAX], row;
@@ -145,16 +146,24 @@ int scheduler_load_bulletin(struct scheduler *s,
     rv = approvals_restore(&s->plan.approvals, approval, &copy.approval);
     if (rv != LOA_OK)
         return rv;
+    rv = approvals_restore_chain(&s->plan.approvals, chain,
+                                 &copy.requester_chain);
+    if (rv != LOA_OK)
+        goto err_after_approval;
     plan_settle(&s->plan, &copy);
     rv = plan_add(&s->plan, &copy, rows, areas_n, &row);
-    if (rv != LOA_OK) {
-        approvals_drop(&s->plan.approvals, copy.approval);
-        return rv;
-    }
+    if (rv != LOA_OK)
+        goto err_after_chain;
     if (b->revision > s->revision)
         s->revision = b->revision;
     mark_stale(s, row);
     return LOA_OK;
+
+err_after_chain:
+    approvals_drop_chain(&s->plan.approvals, &copy.requester_chain);
+err_after_approval:
+    approvals_drop(&s->plan.approvals, copy.approval);
+    return rv;
 }
 
 /* --- what requests and passes share --------------------------------------- */

@@ -119,6 +119,8 @@ struct scheduler_event {
     /* REQUEST; lent, and so is what they point to: */
     const struct scheduler_request *request;
     const struct loa_certificate *who;
+    const struct loa_bytes *certificates; /* That came with it. */
+    size_t certificates_n;
     /* AREAS: */
     const struct scheduler_area *areas;
     uint32_t areas_n;
@@ -175,6 +177,12 @@ struct scheduler {
     unsigned passes; /* Bits of those that are under way. */
     uint32_t cursors[PASSES_N];
     uint32_t judge_pass; /* Counts PASS_JUDGE, to judge each approval once. */
+    struct {             /* The asker judged last, in that pass. */
+        uint32_t pass;
+        uint64_t serial;
+        uint8_t issuer[LOA_KEY_BYTES];
+        bool revoked;
+    } asker;
     struct scheduler_answer answer;
     struct bulletin candidate; /* What is being asked for. */
     uint32_t candidate_areas[BULLETIN_AREAS_MAX], candidate_areas_n;
@@ -197,12 +205,14 @@ LOA_MUST_CHECK int scheduler_load_area(struct scheduler *s,
 LOA_MUST_CHECK int scheduler_load_programme(struct scheduler *s,
                                             const char *path,
                                             const struct area_programme *g);
-/* *b as it was handed out, but for approval, rule.until_ms and end_ms. */
+/* *b as it was handed out, but for approval, requester_chain (packed here),
+ * rule.until_ms and end_ms. */
 LOA_MUST_CHECK int scheduler_load_bulletin(struct scheduler *s,
                                            const struct bulletin *b,
                                            const char (*areas)[LOA_AREA_CAP],
                                            uint32_t areas_n,
-                                           struct loa_bytes approval);
+                                           struct loa_bytes approval,
+                                           struct loa_bytes chain);
 
 /* Advance by one event and fill *up. LOA_EBUSY only for AREAS and SEEN: the
  * tree is larger than the limits. */

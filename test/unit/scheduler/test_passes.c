@@ -323,6 +323,8 @@ struct tables {
     uint32_t areas_n[64];
     uint8_t approvals[64][APPROVAL_ENVELOPE_MAX];
     size_t approval_len[64];
+    uint8_t chains[64][APPROVALS_CHAIN_BYTES_MAX];
+    size_t chain_len[64];
     uint32_t n;
     char paths[64][LOA_AREA_CAP];
     struct area_programme programmes[64];
@@ -343,6 +345,8 @@ static void write_bulletins(struct tables *t, const struct world *w)
         t->areas_n[at] = plan_areas(p, row, rows);
         for (uint32_t k = 0; k < t->areas_n[at]; k++)
             strcpy(t->areas[at][k], p->areas.rows[rows[k]].path);
+        t->chain_len[at] = approvals_pack_chain(
+            &p->approvals, &p->bulletins[row].requester_chain, t->chains[at]);
         if (w->up.approval.len > 0) {
             memcpy(t->approvals[at], w->up.approval.data, w->up.approval.len);
             t->approval_len[at] = w->up.approval.len;
@@ -380,12 +384,13 @@ static void start_again(struct world *w, const struct tables *t)
             LOA_OK);
     for (uint32_t i = 0; i < t->n; i++) {
         struct loa_bytes approval = {t->approvals[i], t->approval_len[i]};
+        struct loa_bytes chain = {t->chains[i], t->chain_len[i]};
 
         CHECK_INT(
             "bulletin",
             scheduler_load_bulletin(&w->core, &t->bulletins[i],
                                     (const char(*)[LOA_AREA_CAP])t->areas[i],
-                                    t->areas_n[i], approval),
+                                    t->areas_n[i], approval, chain),
             LOA_OK);
     }
 }
@@ -404,6 +409,60 @@ static void test_wrong_date_at_start_forgets_nothing(void)
     CHECK_INT("remembered", w->core.plan.index.rows_n, 1);
     roll(w, WORLD_AT_MS + MINUTE_MS);
     CHECK_INT("and said", world_programme(w, "vn/08/070")->n_bulletins, 1);
+    world_free(w);
+}
+
+/* Only the certificate above the asker's fell, and his bulletins stayed. */
+static void test_asker_s_issuer_revoked(void)
+{
+    static struct tables t;
+    struct world *w = world_new("vn");
+    struct bulletin *b = w->core.plan.bulletins;
+
+    for (uint8_t i = 1; i <= 3; i++) {
+        world_add(w, i, "vn/08/070", START + i * HOUR_MS);
+        CHECK_INT("add", world_ask(w, i == 2 ? &w->lan : &w->nga), SAY_OK);
+        write_bulletins(&t, w), write_programmes(&t, w);
+    }
+    start_again(w, &t);
+    world_settle(w);
+    CHECK_INT("an approver beside it", world_revoke(w, &w->hoa, 1), 0);
+    CHECK_INT("one programme", world_revoke(w, &w->office, 2), 1);
+    CHECK_INT("nga's is gone", b[0].why, BULLETIN_REQUESTER_REVOKED);
+    CHECK_INT("lan's stands", b[1].why, BULLETIN_STANDS);
+    CHECK_INT("nga's is gone", b[2].why, BULLETIN_REQUESTER_REVOKED);
+    CHECK_INT("one is left", world_programme(w, "vn/08/070")->n_bulletins, 1);
+    world_free(w);
+}
+
+static void test_approver_s_issuer_revoked(void)
+{
+    struct world *w = world_new("vn");
+    struct bulletin *b = w->core.plan.bulletins;
+
+    world_add(w, 1, "vn/08/070", START)->approval =
+        world_approval(w, &w->duy, "vn/08", 2, 600000, START + LOA_DAY_MS);
+    CHECK_INT("approved by duy", world_ask(w, &w->lan), SAY_OK);
+    add(w, 2, "vn/08/070", START + HOUR_MS);
+    CHECK_INT("one programme", world_revoke(w, &w->office, 1), 1);
+    CHECK_INT("gone", b[0].why, BULLETIN_APPROVER_REVOKED);
+    CHECK_INT("stands", b[1].why, BULLETIN_STANDS);
+    world_free(w);
+}
+
+/* A list that came while the clock was wrong, when no certificate was valid
+ * yet: what it revokes falls when the clock is right. */
+static void test_revoked_while_the_clock_was_wrong(void)
+{
+    struct world *w = world_new("vn");
+
+    world_add(w, 1, "vn/08/070", START)->approval =
+        world_approval(w, &w->duy, "vn/08", 2, 600000, START + LOA_DAY_MS);
+    CHECK_INT("approved by duy", world_ask(w, &w->lan), SAY_OK);
+    w->at_ms = WORLD_AT_MS - 4000 * LOA_DAY_MS;
+    world_revoke(w, &w->office, 1);
+    roll(w, WORLD_AT_MS + MINUTE_MS);
+    CHECK_INT("gone", w->core.plan.bulletins[0].why, BULLETIN_APPROVER_REVOKED);
     world_free(w);
 }
 
@@ -533,6 +592,9 @@ int main(void)
     test_forget();
     test_programme_limits();
     test_tables_full();
+    test_asker_s_issuer_revoked();
+    test_approver_s_issuer_revoked();
+    test_revoked_while_the_clock_was_wrong();
     test_restart();
     test_seen();
     test_same_steps_same_bytes();

@@ -38,6 +38,8 @@ struct world {
     struct person lan, minh, hoa; /* lan schedules, the others approve. */
     struct person registry;       /* Revokes. */
     struct person district;       /* Schedules in vn/08/070 alone. */
+    struct person office;         /* Certifies nga and duy, alone. */
+    struct person nga, duy;       /* nga schedules, duy approves. */
     struct scheduler core;
     struct scheduler_update up;
     struct scheduler_conf conf;
@@ -100,7 +102,7 @@ static inline void world_issue(struct person *p,
         strcpy(c->service, "scheduler");
     c->role = role;
     c->powers = powers;
-    c->max_depth = role == LOA_ROLE_AUTHORITY ? 3 : 0;
+    c->max_depth = role != LOA_ROLE_AUTHORITY ? 0 : above == NULL ? 3 : 2;
     c->not_before_ms = WORLD_AT_MS - 400 * LOA_DAY_MS;
     c->not_after_ms = WORLD_AT_MS + 2000 * LOA_DAY_MS;
     rv =
@@ -185,6 +187,12 @@ static inline struct world *world_new(const char *area)
                 "vn", LOA_POWER_CONTENT_APPROVE, 5);
     world_issue(&w->district, &w->province.key, &w->province, "district",
                 LOA_ROLE_STAFF, "vn/08/070", LOA_POWER_SCHEDULE, 4);
+    world_issue(&w->office, &w->province.key, &w->province, "office",
+                LOA_ROLE_AUTHORITY, "vn/08", LOA_POWERS_ALL, 7);
+    world_issue(&w->nga, &w->office.key, &w->office, "nga", LOA_ROLE_STAFF,
+                "vn/08", LOA_POWER_SCHEDULE, 8);
+    world_issue(&w->duy, &w->office.key, &w->office, "duy", LOA_ROLE_STAFF,
+                "vn/08", LOA_POWER_CONTENT_APPROVE, 9);
     w->at_ms = WORLD_AT_MS;
     w->conf = (struct scheduler_conf){
         .limits = {.areas = 64,
@@ -282,7 +290,9 @@ static inline enum say_code world_ask(struct world *w, const struct person *who)
 {
     struct scheduler_event ev = {.type = SCHEDULER_REQUEST,
                                  .request = &w->request,
-                                 .who = &who->certificate};
+                                 .who = &who->certificate,
+                                 .certificates = who->chain,
+                                 .certificates_n = who->chain_n};
 
     return world_step(w, &ev)->answer->say.code;
 }
@@ -339,7 +349,7 @@ static inline Loa__V1__Programme *world_programme(struct world *w,
     return world_read(w, areas_find(&w->core.plan.areas, path), true);
 }
 
-/* Revoke a person: a new trust list, and all that follows from it. */
+/* Revoke a certificate: a new trust list, and all that follows from it. */
 static inline uint32_t world_revoke(struct world *w,
                                     const struct person *p,
                                     uint64_t number)
@@ -374,7 +384,7 @@ static inline uint32_t world_revoke(struct world *w,
     loa_arena_reset(&w->arena);
     rv = loa_envelope_parse(&w->arena, (struct loa_bytes){buf, len}, &e);
     assert(rv == LOA_OK);
-    if (loa_trust_update(&w->trust, &e, w->at_ms, true) != LOA_VERDICT_OK)
+    if (loa_trust_update(&w->trust, &e, w->at_ms, false) != LOA_VERDICT_OK)
         abort();
     made_n = world_step(w, &ev)->programmes_n;
     return made_n + (w->up.more ? world_settle(w) : 0);
