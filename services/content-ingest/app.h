@@ -7,12 +7,12 @@
 
 #include <limits.h>
 
+#include "common/retained.h"
 #include "content-ingest/config.h"
 #include "content-ingest/io_contents.h"
 #include "content-ingest/io_export.h"
 #include "content-ingest/io_jobs.h"
 #include "content-ingest/io_needs.h"
-#include "content-ingest/io_retained.h"
 #include "content-ingest/io_sender.h"
 #include "content-ingest/io_sweep.h"
 #include "content-ingest/io_uploads.h"

@@ -70,10 +70,6 @@ static void wire_modules(struct app *a)
     a->needs_io.needs = &a->needs;
     a->needs_io.own_area = s->identity.leaf.area;
     a->needs_io.changed = feed_needs_changed;
-    a->retained.loop = &s->loop;
-    a->retained.mqtt = &s->mqtt;
-    a->retained.needs = &a->needs;
-    a->retained.own_area = s->identity.leaf.area;
     a->sender.mqtt = &s->mqtt;
     a->sender.push = &a->push;
     a->sender.want = &a->want;
@@ -112,11 +108,30 @@ static void configure(struct app *a)
     a->contents.delete_grace_ms = c->delete_grace_ms;
 }
 
+/* Of each area that is known there may be a programme. */
+static void list_areas(void *data, struct retained_plan *plan)
+{
+    const struct app *a = data;
+
+    for (uint32_t i = 0; i < a->needs.areas_n; i++)
+        if (retained_plan_add(plan, a->needs.areas[i].path) != LOA_OK)
+            return; /* As many as the tables hold: it cannot be. */
+}
+
 /* Everything that blocks happens here: the tables are read, then the broker
  * may send. */
 static int start(void *data)
 {
     struct app *a = data;
+    const struct retained_conf programmes = {
+        .loop = &a->service.loop,
+        .mqtt = &a->service.mqtt,
+        .plane = LOA_PLANE_DOWN,
+        .kind = "programme",
+        .own_area = a->service.identity.leaf.area,
+        .messages_max = NEED_AREAS_MAX,
+        .list = list_areas,
+        .data = a};
     const struct sender_conf sender = {a->conf.push_packets_per_s,
                                        a->conf.repair_packets_per_s,
                                        (size_t)a->conf.cache_bytes};
@@ -132,7 +147,8 @@ static int start(void *data)
     uv_timer_init(&a->service.loop, &a->tick);
     a->tick.data = a;
     uv_timer_start(&a->tick, feed_tick, 0, TICK_MS);
-    retained_open(&a->retained);
+    if (rv == LOA_OK)
+        rv = retained_open(&a->retained, &programmes);
     if (rv == LOA_OK)
         rv = sweep_open(&a->sweep);
     if (rv == LOA_OK)
@@ -168,7 +184,7 @@ static void connected(void *data)
     struct app *a = data;
 
     sender_connected(&a->sender);
-    retained_connected(&a->retained);
+    retained_ask(&a->retained);
 }
 
 int main(int argc, char *argv[])
