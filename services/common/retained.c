@@ -25,7 +25,7 @@ static bool next_piece(struct retained *r, char piece[LOA_AREA_CAP])
         retained_plan_init(&r->plan, r->areas, r->conf.messages_max,
                            r->conf.own_area);
         r->conf.list(r->conf.data, &r->plan);
-        retained_plan_begin(&r->plan);
+        retained_plan_begin(&r->plan, r->whole);
         r->listed = true;
     }
     return retained_plan_next(&r->plan, piece);
@@ -69,9 +69,10 @@ int retained_open(struct retained *r, const struct retained_conf *conf)
     return LOA_OK;
 }
 
-void retained_ask(struct retained *r)
+void retained_ask(struct retained *r, bool whole)
 {
     drop_piece(r);
+    r->whole = whole;
     r->listed = false;
     r->pieces_n = 0;
     r->heard_ms = r->asked_ms = clock_mono_ms();

@@ -31,7 +31,7 @@ struct retained {
     uv_timer_t timer;
     struct retained_plan plan;
     struct retained_area *areas;
-    bool open, listed;
+    bool open, whole, listed;
     char filter[MQTT_FILTER_LEN_MAX]; /* Of the piece that is asked for; "". */
     uint64_t heard_ms, asked_ms;
     size_t pieces_n;
@@ -41,9 +41,10 @@ struct retained {
 LOA_MUST_CHECK int retained_open(struct retained *r,
                                  const struct retained_conf *conf);
 
-/* Ask for all: the broker is there, or more is known than before. A round that
- * is under way begins again. */
-void retained_ask(struct retained *r);
+/* Ask for what is listed. whole: the broker is there, and the own area has just
+ * been subscribed; else in pieces however few there are. A round that is under
+ * way begins again. */
+void retained_ask(struct retained *r, bool whole);
 
 /* Pieces are still being asked for. */
 bool retained_busy(const struct retained *r);

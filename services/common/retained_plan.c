@@ -26,15 +26,15 @@ int retained_plan_add(struct retained_plan *plan, const char *path)
     return LOA_OK;
 }
 
-/* No sign of a path sorts before '/': what is below an area follows it without a
- * gap. */
+/* No sign of a path sorts before '/': what is below an area follows it without
+ * a gap. */
 static int by_path(const void *a, const void *b)
 {
     return strcmp(((const struct retained_area *)a)->path,
                   ((const struct retained_area *)b)->path);
 }
 
-void retained_plan_begin(struct retained_plan *plan)
+void retained_plan_begin(struct retained_plan *plan, bool whole)
 {
     size_t w = 0;
 
@@ -48,6 +48,7 @@ void retained_plan_begin(struct retained_plan *plan)
     }
     plan->n = w;
     plan->at = 0;
+    plan->whole = whole;
 }
 
 /* Messages at and below path, which some entry around `at` lies in. Returns
@@ -71,7 +72,7 @@ static size_t span(const struct retained_plan *plan,
 
 bool retained_plan_next(struct retained_plan *plan, char piece[LOA_AREA_CAP])
 {
-    if (plan->messages_n <= RETAINED_PIECE_MAX)
+    if (plan->whole && plan->messages_n <= RETAINED_PIECE_MAX)
         return false;
     while (plan->at < plan->n) {
         const char *path = plan->areas[plan->at].path;

@@ -29,6 +29,7 @@ struct retained_plan {
     size_t own_depth;
     size_t at; /* What is before it was asked for. */
     uint64_t messages_n;
+    bool whole; /* The own area was asked for as a whole. */
 };
 
 /* areas has cap entries, lent until the next init. own_area is what was asked
@@ -42,12 +43,13 @@ void retained_plan_init(struct retained_plan *plan,
 LOA_MUST_CHECK int retained_plan_add(struct retained_plan *plan,
                                      const char *path);
 
-/* All are noted: begin. */
-void retained_plan_begin(struct retained_plan *plan);
+/* All are noted: begin. whole: the own area was just asked for as a whole,
+ * which has brought them if they are few. */
+void retained_plan_begin(struct retained_plan *plan, bool whole);
 
-/* The next piece, below the own area. False: all were had, or there are so few
- * messages that the whole brought them. A piece is larger than
- * RETAINED_PIECE_MAX only when its messages are of that very area. */
+/* The next piece, below the own area. False: there is none left. A piece is
+ * larger than RETAINED_PIECE_MAX only when its messages are of that very area.
+ */
 bool retained_plan_next(struct retained_plan *plan, char piece[LOA_AREA_CAP]);
 
 #endif /* LOA_COMMON_RETAINED_PLAN_H */

@@ -184,7 +184,7 @@ static void connected(void *data)
     struct app *a = data;
 
     sender_connected(&a->sender);
-    retained_ask(&a->retained);
+    retained_ask(&a->retained, true);
 }
 
 int main(int argc, char *argv[])

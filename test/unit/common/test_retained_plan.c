@@ -23,17 +23,22 @@ static void add(const char *path, int n)
 }
 
 /* All pieces, with a blank after each. */
-static const char *pieces(void)
+static const char *pieces_of(bool whole)
 {
     static char all[4096];
     char piece[LOA_AREA_CAP];
     size_t len = 0;
 
     all[0] = '\0';
-    retained_plan_begin(&plan);
+    retained_plan_begin(&plan, whole);
     while (retained_plan_next(&plan, piece) && len < sizeof all - 200)
         len += (size_t)snprintf(all + len, sizeof all - len, "%s ", piece);
     return all;
+}
+
+static const char *pieces(void)
+{
+    return pieces_of(true);
 }
 
 static void test_pieces(void)
@@ -43,6 +48,9 @@ static void test_pieces(void)
     begin("vn");
     add("vn/08/070", RETAINED_PIECE_MAX);
     CHECK_STR("few came with the whole", pieces(), "");
+    begin("vn");
+    add("vn/08/070", 1);
+    CHECK_STR("nothing else was asked", pieces_of(false), "vn/08 ");
     begin("vn");
     add("vn/08/070", 300);
     add("vn/01", 1);
@@ -84,7 +92,7 @@ static void test_province(void)
         add(path, 1);
     }
     CHECK_INT("no room", retained_plan_add(&plan, "vn/08"), LOA_EBUSY);
-    retained_plan_begin(&plan);
+    retained_plan_begin(&plan, true);
     while (retained_plan_next(&plan, piece)) {
         uint32_t n = 0;
         for (size_t i = 0; i < plan.n; i++)
