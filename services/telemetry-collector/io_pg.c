@@ -5,14 +5,14 @@
 #include "proto/civil.h"
 #include "proto/io/log.h"
 
-enum { LOAD, COUNTS, PARTITIONS, DEVICE, REPORT };
+enum { LOAD, COUNTS, PARTITIONS, DROP, DEVICE, REPORT };
 
 /* An area path is a prefix only up to a slash: "vn/08" is not above "vn/080".
  */
 const struct pg_stmt io_pg_stmts[] = {
     [LOAD] = {"device_load",
               "SELECT device, area, session, state, health, last_seen, log_id,"
-              " committed FROM device",
+              " committed FROM device ORDER BY last_seen DESC",
               0, PG_ROWS, true},
     [COUNTS] = {"count_load",
                 "SELECT device, event::int, count(*) FROM receipt"
@@ -21,6 +21,10 @@ const struct pg_stmt io_pg_stmts[] = {
                 1, PG_ROWS, true},
     [PARTITIONS] = {"partitions", "SELECT make_partitions($1::timestamptz)", 1,
                     PG_ROWS, false},
+    [DROP] = {"partitions_drop",
+              "SELECT drop_partitions('receipt', $1::timestamptz, $2::int),"
+              " drop_partitions('health', $1::timestamptz, $3::int)",
+              3, PG_ONE, true},
     /* A will of an older session must not overwrite a newer word, whichever
      * instance writes last. */
     [DEVICE] = {"device_store",
@@ -54,7 +58,7 @@ static struct loa_bytes bytes(const PGresult *res, int row, int col)
     return b;
 }
 
-static int load_row(struct presence *p, const PGresult *res, int i)
+static void load_row(struct presence *p, const PGresult *res, int i)
 {
     struct device *d =
         presence_touch(p, pg_get_text(res, i, 0, NULL),
@@ -63,7 +67,7 @@ static int load_row(struct presence *p, const PGresult *res, int i)
     struct loa_bytes log_id = bytes(res, i, 6);
 
     if (d == NULL)
-        return LOA_ENOSPC;
+        return;
     d->session = pg_get_u64(res, i, 2);
     if (state.len <= PRESENCE_BYTES_MAX && state.len > 0)
         memcpy(d->state, state.data, d->state_len = state.len);
@@ -75,7 +79,6 @@ static int load_row(struct presence *p, const PGresult *res, int i)
         d->committed = d->flying = d->pending = pg_get_u64(res, i, 7);
     }
     d->dirty = false;
-    return LOA_OK;
 }
 
 static int load_counts(struct pg *pg, struct presence *p, int64_t now_ms)
@@ -107,10 +110,10 @@ int io_pg_load(struct pg *pg, struct presence *p, int64_t now_ms)
 
     if (rv != LOA_OK)
         return rv;
-    for (int i = 0; rv == LOA_OK && i < PQntuples(res); i++)
-        rv = load_row(p, res, i);
+    for (int i = 0; i < PQntuples(res); i++)
+        load_row(p, res, i);
     PQclear(res);
-    return rv == LOA_OK ? load_counts(pg, p, now_ms) : rv;
+    return load_counts(pg, p, now_ms);
 }
 
 int io_pg_partitions_now(struct pg *pg, int64_t now_ms)
@@ -121,15 +124,43 @@ int io_pg_partitions_now(struct pg *pg, int64_t now_ms)
     return pg_query_now(pg, &io_pg_stmts[PARTITIONS], &value, NULL);
 }
 
-int io_pg_partitions(struct pg *pg, int64_t now_ms)
+static void on_dropped(void *data, int status, const PGresult *res)
 {
-    uint8_t at[8];
-    struct pg_value value = pg_time_ms(now_ms, at);
-    int rv = pg_query(pg, &io_pg_stmts[PARTITIONS], &value, NULL, NULL);
+    int64_t receipts_n, health_n;
 
+    (void)data;
+    if (status != LOA_OK)
+        return;
+    receipts_n = pg_get_i64(res, 0, 0);
+    health_n = pg_get_i64(res, 0, 1);
+    if (receipts_n + health_n > 0)
+        log_info("partitions.dropped", "receipts=%lld health=%lld",
+                 (long long)receipts_n, (long long)health_n);
+}
+
+int io_pg_partitions(struct pg *pg,
+                     int64_t now_ms,
+                     unsigned receipts_days,
+                     unsigned health_days,
+                     pg_done_cb done,
+                     void *data)
+{
+    uint8_t at[8], receipts[4], health[4];
+    struct pg_value values[3] = {pg_time_ms(now_ms, at),
+                                 pg_i32((int32_t)receipts_days, receipts),
+                                 pg_i32((int32_t)health_days, health)};
+    int rv;
+
+    if (!pg_has_room(pg, 4))
+        return LOA_EBUSY;
+    rv = pg_query(pg, &io_pg_stmts[PARTITIONS], values, NULL, NULL);
     if (rv == LOA_OK)
         rv = pg_commit(pg, NULL, NULL);
-    else
+    if (rv == LOA_OK)
+        rv = pg_query(pg, &io_pg_stmts[DROP], values, on_dropped, NULL);
+    if (rv == LOA_OK)
+        rv = pg_commit(pg, done, data);
+    if (rv != LOA_OK)
         pg_abort(pg);
     return rv;
 }

@@ -10,14 +10,22 @@ extern const struct pg_stmt io_pg_stmts[];
 extern const size_t io_pg_stmts_n;
 
 /* Read every device and today's counts into *p; blocking, before the loop runs.
- * LOA_ENOSPC: more devices than the table holds. */
+ * Those that were seen last come first, if there are more than it holds. */
 LOA_MUST_CHECK int io_pg_load(struct pg *pg,
                               struct presence *p,
                               int64_t now_ms);
 
-/* Make the coming months' partitions: blocking, or as a batch of its own. */
+/* Make the coming months' partitions; blocking. */
 LOA_MUST_CHECK int io_pg_partitions_now(struct pg *pg, int64_t now_ms);
-LOA_MUST_CHECK int io_pg_partitions(struct pg *pg, int64_t now_ms);
+
+/* The same, and drop the months that are over for so many days: two batches of
+ * their own; done has the outcome of the second. LOA_EBUSY: no room now. */
+LOA_MUST_CHECK int io_pg_partitions(struct pg *pg,
+                                    int64_t now_ms,
+                                    unsigned receipts_days,
+                                    unsigned health_days,
+                                    pg_done_cb done,
+                                    void *data);
 
 /* Add the device's row to the current batch. */
 LOA_MUST_CHECK int io_pg_device(struct pg *pg, const struct device *d);

@@ -51,10 +51,9 @@ static size_t page(const struct collector *c,
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < c->presence.cap; i++) {
+    for (size_t i = 0; i < c->presence.n; i++) {
         const struct device *d = &c->presence.devices[i];
-        if (d->id[0] == '\0' || !loa_area_within(d->area, under) ||
-            strcmp(d->id, q->after) <= 0 ||
+        if (!loa_area_within(d->area, under) || strcmp(d->id, q->after) <= 0 ||
             (q->device[0] != '\0' && strcmp(d->id, q->device) != 0))
             continue;
         out[n++] = d;
@@ -111,6 +110,7 @@ static void ask_devices(struct collector *c,
         list[a.n_devices++] = &rows[i];
     }
     a.devices = list;
+    a.turned_away_n = c->presence.turned_away_n;
     if (total > a.n_devices && a.n_devices > 0)
         a.next = (char *)(uintptr_t)found[a.n_devices - 1]->id;
     rpc_answer(call, &a.base);

@@ -1,13 +1,16 @@
 /* io_store.h -- receipts and health into PostgreSQL by COPY, in batches.
  *
  * Rows gather in a buffer while the batch before is on its way; each batch is
- * one transaction. Receipts are acknowledged to their devices after it. */
+ * one transaction. Receipts are acknowledged to their devices after it. A batch
+ * of which the database does not want a row is cut in halves until the row is
+ * alone; that one is set aside (telemetry.receipt_refused). */
 
 #ifndef LOA_TELEMETRY_COLLECTOR_IO_STORE_H
 #define LOA_TELEMETRY_COLLECTOR_IO_STORE_H
 
 #include "common/pg_copy.h"
 #include "telemetry-collector/presence.h"
+#include "telemetry-collector/rows.h"
 #include "telemetry-collector/wire.h"
 
 #define STORE_BUFFER_BYTES (4 << 20)
@@ -16,9 +19,11 @@
 struct store_calls {
     /* What was handed in so far is on its way; what comes now is the next. */
     void (*on_began)(void *data);
+    /* The database refused this receipt of what had begun: it is set aside. */
+    void (*on_refused)(void *data, const char *device, uint64_t sequence);
     /* What had begun is durable. */
     void (*on_committed)(void *data);
-    /* The database refused, or is gone: the service stops. */
+    /* The database is gone, or refuses everything: the service stops. */
     void (*on_failed)(void *data);
     void *data;
 };
@@ -30,11 +35,18 @@ struct store {
         char *text[2]; /* Filling, on its way. */
         struct pg_copy_buf filling;
     } receipts, health;
-    bool busy;          /* A job runs. */
+    struct {
+        const char *text; /* The batch on its way; NULL: none. */
+        size_t len, rows_n;
+        size_t from, to; /* The part of it that the job is about. */
+        bool receipts;
+        bool replaced; /* The job is `refused`, in place of that part. */
+    } flight;
+    struct rows_refused refused;
     bool receipts_next; /* Take turns when both wait. */
     bool closed;
     struct store_calls calls;
-    uint64_t rows_n, batches_n;
+    uint64_t rows_n, batches_n, refused_n, health_dropped_n;
 };
 
 /* Connect and make the stage (blocking). On error nothing is left open. */

@@ -1,8 +1,8 @@
 /* telemetry-collector -- what devices say, kept and counted.
  *
  * State, health and receipts come in over MQTT; receipts are acknowledged after
- * the commit. Wires only: presence.c decides, io_store.c and io_pg.c keep,
- * io_out.c and io_rpc.c tell. */
+ * the commit. Wires only: presence.c, save.c and refusals.c decide, io_store.c
+ * and io_pg.c keep, io_out.c and io_rpc.c tell. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +12,22 @@
 #include "proto/io/log.h"
 #include "telemetry-collector/collector.h"
 
-#define SAVE_INTERVAL_MS 500
-#define SAVE_ROWS_MAX 200 /* Of one turn. */
-#define DAY_MS 86400000u
-
 static const struct config_option options[] = {
     SERVICE_OPTIONS(struct config, service, "9104"),
-    {"devices-max", CONFIG_UINT, offsetof(struct config, devices_max), "16384",
-     16, 131072, "devices that may be known"},
+    {"devices-max", CONFIG_UINT, offsetof(struct config, devices_max), "32768",
+     16, 131072, "devices that may be known; more are not heard"},
     {"summary-interval", CONFIG_DURATION,
      offsetof(struct config, summary_interval_ms), "2s", 100, 600000,
      "how often changed summaries are published"},
+    {"keep-receipts-days", CONFIG_UINT,
+     offsetof(struct config, keep_receipts_days), "400", 366, 36500,
+     "how long receipts are kept, at least; they go by the month"},
+    {"keep-health-days", CONFIG_UINT, offsetof(struct config, keep_health_days),
+     "400", 7, 36500,
+     "how long health reports are kept, at least; they go by the month"},
+    {"housekeeping-interval", CONFIG_DURATION,
+     offsetof(struct config, housekeeping_interval_ms), "1h", 100, 86400000,
+     "how often months are made ahead and dropped"},
 };
 
 static void on_failed(void *data)
@@ -42,21 +47,52 @@ static void on_began(void *data)
     c->flying_n = c->filling_n;
     c->filling = list;
     c->filling_n = 0;
+    refusals_advance(&c->refusals, REFUSAL_FILLING);
     for (size_t i = 0; i < c->flying_n; i++) {
         c->flying[i]->flying = c->flying[i]->pending;
         c->flying[i]->filling = false;
     }
 }
 
+/* Without its device there is nobody to tell, and without room nobody is told
+ * now: the database has it in both cases. */
+static void on_refused(void *data, const char *id, uint64_t sequence)
+{
+    struct collector *c = data;
+    struct device *d = presence_find(&c->presence, id);
+
+    c->refused_n++;
+    log_warn("receipt.set_aside", "device=%s sequence=%llu why=database", id,
+             (unsigned long long)sequence);
+    if (d != NULL && refusals_room(&c->refusals, 1))
+        refusals_add(&c->refusals, d, sequence, REFUSAL_FLYING);
+}
+
 static void on_committed(void *data)
 {
     struct collector *c = data;
 
+    refusals_advance(&c->refusals, REFUSAL_FLYING);
     for (size_t i = 0; i < c->flying_n; i++) {
         c->flying[i]->committed = c->flying[i]->flying;
         io_out_ack(c, c->flying[i]);
     }
     c->flying_n = 0;
+}
+
+/* The device that speaks; NULL: there is no room for it. */
+static struct device *touch(struct collector *c,
+                            const struct loa_topic *t,
+                            int64_t seen_ms)
+{
+    struct device *d =
+        presence_touch(&c->presence, t->principal, t->area, seen_ms);
+
+    if (d == NULL)
+        io_housekeeping_turned_away(c);
+    else if (d->said == PRESENCE_UNKNOWN && !d->asked)
+        c->unknown = true;
+    return d;
 }
 
 /* The sender of a batch: its signature counts, not the broker's word. */
@@ -92,10 +128,37 @@ static void count(struct collector *c,
                   uint64_t known)
 {
     for (size_t i = 0; i < b->receipts_n; i++) {
-        unsigned event = b->receipts[i].event;
-        if (b->receipts[i].sequence > known && event >= 3 && event <= 6)
-            presence_count(&c->presence, d, (enum presence_count)(event - 3),
-                           clock_wall_ms());
+        const struct wire_receipt *r = &b->receipts[i];
+        if (r->why == NULL && r->sequence > known && r->event >= 3 &&
+            r->event <= 6)
+            presence_count(&c->presence, d, (enum presence_count)(r->event - 3),
+                           r->at_us / 1000, clock_wall_ms());
+    }
+}
+
+/* Receipts that could not be read are durable like the others; the device is
+ * told which. */
+static size_t unreadable(const struct wire_batch *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->receipts_n; i++)
+        n += b->receipts[i].why != NULL;
+    return n;
+}
+
+static void set_aside(struct collector *c,
+                      const struct device *d,
+                      const struct wire_batch *b)
+{
+    for (size_t i = 0; i < b->receipts_n; i++) {
+        const struct wire_receipt *r = &b->receipts[i];
+        if (r->why == NULL)
+            continue;
+        c->refused_n++;
+        log_warn("receipt.set_aside", "device=%s sequence=%llu why=%s", d->id,
+                 (unsigned long long)r->sequence, r->why);
+        refusals_add(&c->refusals, d, r->sequence, REFUSAL_FILLING);
     }
 }
 
@@ -106,18 +169,21 @@ static void take_receipts(struct collector *c,
     uint64_t known = d->pending;
     struct device before = *d;
 
-    if (!d->filling && c->filling_n == c->conf.devices_max)
+    if (!refusals_room(&c->refusals, unreadable(b))) {
+        c->busy_n++;
         return;
+    }
     presence_batch(d, b->log_id, b->oldest, b->receipts[0].sequence,
                    b->receipts[b->receipts_n - 1].sequence);
     if (store_receipts(&c->store, d, b) != LOA_OK) {
         *d = before; /* No room: not acknowledged, so it comes again. */
-        c->refused_n++;
+        c->busy_n++;
         return;
     }
     if (memcmp(before.log_id, d->log_id, LOA_ID_BYTES) != 0)
         known = 0;
     count(c, d, b, known);
+    set_aside(c, d, b);
     c->receipts_n += b->receipts_n;
     if (!d->filling)
         c->filling[c->filling_n++] = d;
@@ -139,10 +205,11 @@ static void on_receipts(struct collector *c,
     memcpy(body, e.header.body.data, e.header.body.len);
     if (wire_batch(&c->arena, (struct loa_bytes){body, e.header.body.len},
                    &b) != LOA_OK) {
+        c->malformed_n++;
         log_warn("receipt.malformed", "device=%s", t->principal);
         return;
     }
-    d = presence_touch(&c->presence, t->principal, t->area, clock_wall_ms());
+    d = touch(c, t, clock_wall_ms());
     if (d != NULL)
         take_receipts(c, d, &b);
 }
@@ -159,6 +226,8 @@ static void on_state(struct collector *c,
     struct device *d;
     int64_t seen_ms;
 
+    if (m->retain)
+        retained_heard(&c->retained);
     if (m->len == 0 || wire_state(&c->arena, p, &s) != LOA_OK)
         return;
     /* A retained message says what was, not that the device lives now; nor does
@@ -168,7 +237,9 @@ static void on_state(struct collector *c,
                   ? d->last_seen_at_ms
                   : clock_wall_ms();
     d = presence_touch(&c->presence, t->principal, t->area, seen_ms);
-    if (d != NULL && presence_state(&c->presence, d, s.presence, s.session, p))
+    if (d == NULL)
+        io_housekeeping_turned_away(c);
+    else if (presence_state(&c->presence, d, s.presence, s.session, p))
         log_info("device.state", "device=%s presence=%d session=%llu", d->id,
                  (int)s.presence, (unsigned long long)s.session);
 }
@@ -183,7 +254,7 @@ static void on_health(struct collector *c,
 
     if (wire_health(&c->arena, p, &h) != LOA_OK)
         return;
-    d = presence_touch(&c->presence, t->principal, t->area, now_ms);
+    d = touch(c, t, now_ms);
     if (d == NULL)
         return;
     presence_health(&c->presence, d, h.playing, h.stale, p);
@@ -210,49 +281,28 @@ static void on_message(void *data, const struct mqtt_msg *m)
 /* --- timers
  * --------------------------------------------------------------------- */
 
-/* Rows of devices that changed, in one batch; what does not fit waits. */
-static void on_save(uv_timer_t *t)
-{
-    struct collector *c = t->data;
-    size_t n = 0;
-
-    if (!pg_has_room(&c->service.pg, SAVE_ROWS_MAX + 1))
-        return;
-    for (size_t i = 0; i < c->presence.cap && n < SAVE_ROWS_MAX; i++) {
-        struct device *d = &c->presence.devices[i];
-        if (!d->dirty)
-            continue;
-        if (io_pg_device(&c->service.pg, d) != LOA_OK)
-            break;
-        d->dirty = false;
-        n++;
-    }
-    if (n == 0)
-        pg_abort(&c->service.pg);
-    else if (pg_commit(&c->service.pg, NULL, NULL) != LOA_OK)
-        log_warn("device.unsaved", "rows=%zu", n);
-}
-
 static void on_summarise(uv_timer_t *t)
 {
     struct collector *c = t->data;
 
+    if (!c->service.mqtt.connected)
+        return;
     /* Also without a message: silence makes a device lost. */
-    if (c->service.mqtt.connected)
-        io_out_summaries(c, false);
-}
-
-static void on_daily(uv_timer_t *t)
-{
-    struct collector *c = t->data;
-
-    if (io_pg_partitions(&c->service.pg, clock_wall_ms()) != LOA_OK)
-        log_warn("partitions.unmade", "text=tried again tomorrow");
+    io_out_summaries(c, false);
+    io_housekeeping_states(c);
 }
 
 static void on_connected(void *data)
 {
-    io_out_summaries(data, true);
+    struct collector *c = data;
+
+    io_out_summaries(c, true);
+    retained_ask(&c->retained, true);
+}
+
+static void on_collect(void *data)
+{
+    io_out_collect(data);
 }
 
 /* --- start and stop
@@ -260,22 +310,26 @@ static void on_connected(void *data)
 
 static int allocate(struct collector *c)
 {
-    size_t cap = 32, n = c->conf.devices_max;
+    size_t slots_n = 32, n = c->conf.devices_max;
     struct device *devices;
+    uint32_t *slots;
 
-    while (cap < 2 * n)
-        cap *= 2;
+    while (slots_n < 2 * n)
+        slots_n *= 2;
     c->summaries_cap = n * LOA_AREA_DEPTH_MAX;
-    devices = calloc(cap, sizeof *devices);
+    devices = calloc(n, sizeof *devices);
+    slots = calloc(slots_n, sizeof *slots);
+    presence_init(&c->presence, devices, n, slots, slots_n);
     c->memory = malloc(WIRE_ARENA_BYTES + 5 * LOA_ENVELOPE_BYTES_MAX);
     c->filling = calloc(n, sizeof(struct device *));
     c->flying = calloc(n, sizeof(struct device *));
+    c->acks = calloc(n, sizeof(struct device *));
     c->summaries = calloc(c->summaries_cap, sizeof *c->summaries);
     c->sent = calloc(c->summaries_cap, sizeof *c->sent);
-    if (devices == NULL || c->memory == NULL || c->filling == NULL ||
-        c->flying == NULL || c->summaries == NULL || c->sent == NULL)
+    if (devices == NULL || slots == NULL || c->memory == NULL ||
+        c->filling == NULL || c->flying == NULL || c->acks == NULL ||
+        c->summaries == NULL || c->sent == NULL)
         return LOA_ENOMEM;
-    presence_init(&c->presence, devices, cap);
     loa_arena_init(&c->arena, c->memory,
                    WIRE_ARENA_BYTES + 5 * LOA_ENVELOPE_BYTES_MAX);
     return LOA_OK;
@@ -284,7 +338,7 @@ static int allocate(struct collector *c)
 /* What a device said last is in its state as it came. */
 static void restore(struct collector *c)
 {
-    for (size_t i = 0; i < c->presence.cap; i++) {
+    for (size_t i = 0; i < c->presence.n; i++) {
         struct device *d = &c->presence.devices[i];
         struct loa_bytes p = {d->state, d->state_len};
         struct wire_state s;
@@ -293,29 +347,24 @@ static void restore(struct collector *c)
     }
 }
 
-static void start_timer(struct collector *c,
-                        uv_timer_t *t,
-                        uv_timer_cb cb,
-                        uint64_t every_ms)
-{
-    uv_timer_init(&c->service.loop, t);
-    t->data = c;
-    uv_timer_start(t, cb, every_ms, every_ms);
-}
-
 static int on_start(void *data)
 {
     struct collector *c = data;
     const struct pg_conf conf = {.conninfo = c->conf.service.pg,
                                  .name = "telemetry-copy",
                                  .schema = "telemetry"};
-    const struct store_calls calls = {on_began, on_committed, on_failed, c};
-    int rv;
+    const struct store_calls calls = {on_began, on_refused, on_committed,
+                                      on_failed, c};
+    int rv = io_housekeeping_start(c);
 
-    start_timer(c, &c->save, on_save, SAVE_INTERVAL_MS);
-    start_timer(c, &c->summarise, on_summarise, c->conf.summary_interval_ms);
-    start_timer(c, &c->daily, on_daily, DAY_MS);
-    rv = allocate(c);
+    uv_timer_init(&c->service.loop, &c->summarise);
+    c->summarise.data = c;
+    uv_timer_start(&c->summarise, on_summarise, c->conf.summary_interval_ms,
+                   c->conf.summary_interval_ms);
+    if (rv == LOA_OK)
+        rv = io_out_metrics(c);
+    if (rv == LOA_OK)
+        rv = allocate(c);
     if (rv == LOA_OK)
         rv = io_pg_partitions_now(&c->service.pg, clock_wall_ms());
     if (rv == LOA_OK)
@@ -332,9 +381,8 @@ static void on_stop(void *data)
 {
     struct collector *c = data;
 
-    uv_close((uv_handle_t *)&c->save, NULL);
     uv_close((uv_handle_t *)&c->summarise, NULL);
-    uv_close((uv_handle_t *)&c->daily, NULL);
+    io_housekeeping_stop(c);
     if (c->store_open)
         store_close(&c->store);
 }
@@ -342,6 +390,8 @@ static void on_stop(void *data)
 static void release(struct collector *c)
 {
     free(c->presence.devices);
+    free(c->presence.slots);
+    free(c->acks);
     free(c->memory);
     free(c->filling);
     free(c->flying);
@@ -381,6 +431,7 @@ int main(int argc, char *argv[])
         .start = on_start,
         .connected = on_connected,
         .message = on_message,
+        .collect = on_collect,
         .stop = on_stop,
         .data = &c,
     };

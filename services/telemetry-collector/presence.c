@@ -6,12 +6,15 @@
 
 #include "proto/civil.h"
 
-void presence_init(struct presence *p, struct device *devices, size_t cap)
+void presence_init(struct presence *p,
+                   struct device *devices,
+                   size_t max,
+                   uint32_t *slots,
+                   size_t slots_n)
 {
-    assert(cap >= 2 && (cap & (cap - 1)) == 0);
-    memset(p, 0, sizeof *p);
-    p->devices = devices;
-    p->cap = cap;
+    assert(slots_n >= 2 * max && (slots_n & (slots_n - 1)) == 0);
+    *p = (struct presence){
+        .devices = devices, .max = max, .slots = slots, .slots_n = slots_n};
 }
 
 /* FNV-1a: ids come from certificates, nobody can choose many that collide
@@ -25,20 +28,35 @@ static size_t hash(const char *id)
     return (size_t)(h ^ h >> 32);
 }
 
-static struct device *slot(struct presence *p, const char *id)
+static uint32_t *slot(struct presence *p, const char *id)
 {
-    size_t at = hash(id) & (p->cap - 1);
+    size_t at = hash(id) & (p->slots_n - 1);
 
-    while (p->devices[at].id[0] != '\0' && strcmp(p->devices[at].id, id) != 0)
-        at = (at + 1) & (p->cap - 1);
-    return &p->devices[at];
+    while (p->slots[at] != 0 &&
+           strcmp(p->devices[p->slots[at] - 1].id, id) != 0)
+        at = (at + 1) & (p->slots_n - 1);
+    return &p->slots[at];
 }
 
 struct device *presence_find(struct presence *p, const char *id)
 {
-    struct device *d = slot(p, id);
+    uint32_t at = *slot(p, id);
 
-    return d->id[0] != '\0' ? d : NULL;
+    return at != 0 ? &p->devices[at - 1] : NULL;
+}
+
+static struct device *make(struct presence *p, const char *id)
+{
+    struct device *d = &p->devices[p->n];
+
+    if (p->n == p->max) {
+        p->turned_away_n++;
+        return NULL;
+    }
+    *slot(p, id) = (uint32_t)++p->n;
+    memccpy(d->id, id, '\0', sizeof d->id - 1);
+    p->summary_dirty = true;
+    return d;
 }
 
 struct device *presence_touch(struct presence *p,
@@ -46,15 +64,12 @@ struct device *presence_touch(struct presence *p,
                               const char *area,
                               int64_t now_ms)
 {
-    struct device *d = slot(p, id);
+    struct device *d = presence_find(p, id);
 
-    if (d->id[0] == '\0') {
-        if (p->n >= p->cap / 2)
-            return NULL;
-        p->n++;
-        memccpy(d->id, id, '\0', sizeof d->id - 1);
-        p->summary_dirty = true;
-    }
+    if (d == NULL)
+        d = make(p, id);
+    if (d == NULL)
+        return NULL;
     if (strcmp(d->area, area) != 0) {
         memset(d->area, 0, sizeof d->area);
         memccpy(d->area, area, '\0', sizeof d->area - 1);
@@ -144,10 +159,13 @@ void presence_batch(struct device *d,
 void presence_count(struct presence *p,
                     struct device *d,
                     enum presence_count what,
+                    int64_t at_ms,
                     int64_t now_ms)
 {
     int64_t day_ms = loa_civil_day_start(now_ms);
 
+    if (at_ms < day_ms)
+        return;
     if (d->counts_day_ms != day_ms) {
         memset(d->counts, 0, sizeof d->counts);
         d->counts_day_ms = day_ms;
@@ -196,9 +214,9 @@ size_t presence_summaries(const struct presence *p,
 {
     size_t n = 0, w = 0;
 
-    for (size_t i = 0; i < p->cap; i++) {
+    for (size_t i = 0; i < p->n; i++) {
         const struct device *d = &p->devices[i];
-        size_t depth = d->id[0] != '\0' ? loa_area_depth(d->area) : 0;
+        size_t depth = loa_area_depth(d->area);
         for (size_t k = 1; k <= depth && n < cap; k++) {
             memset(&out[n], 0, sizeof out[n]);
             loa_area_prefix(d->area, k, out[n].area);

@@ -52,24 +52,33 @@ struct device {
     int64_t counts_day_ms;
     uint32_t counts[PRESENCE_COUNTS_N];
     bool dirty;   /* state, health or last_seen are not in the table yet. */
+    bool asked;   /* Its retained state was asked for on this connection. */
     bool filling; /* Its receipts are in the batch being filled. */
+    bool ack_due; /* It is to be told what is durable. */
 };
 
 struct presence {
-    struct device *devices; /* Hash table, open addressing. */
-    size_t cap;             /* A power of two. */
-    size_t n;               /* At most cap / 2. */
+    struct device *devices; /* n of them, in the order in which they came. */
+    size_t n, max;
+    uint32_t *slots; /* Hash table, open addressing: 1 + index; 0: free. */
+    size_t slots_n;  /* A power of two. */
+    uint64_t turned_away_n; /* presence_touch() calls that found no room. */
     bool summary_dirty;
 };
 
-/* devices has cap zeroed entries, lent for ever; cap is a power of two. */
-void presence_init(struct presence *p, struct device *devices, size_t cap);
+/* devices has max zeroed entries; slots has slots_n, a power of two and at
+ * least twice max, zeroed too. Both are lent for ever. */
+void presence_init(struct presence *p,
+                   struct device *devices,
+                   size_t max,
+                   uint32_t *slots,
+                   size_t slots_n);
 
 /* The device of that name, or NULL. */
 struct device *presence_find(struct presence *p, const char *id);
 
-/* The same, made if it is new. NULL: the table is full. A device that moved has
- * its area changed. */
+/* The same, made if it is new. NULL: the table is full, which is counted. A
+ * device that moved has its area changed. */
 struct device *presence_touch(struct presence *p,
                               const char *id,
                               const char *area,
@@ -103,16 +112,16 @@ void presence_batch(struct device *d,
                     uint64_t first,
                     uint64_t last);
 
-/* Count an event of today. */
+/* Count an event of `at_ms`, by the device's clock, if that is today: what is
+ * read from the table at start is counted in the same way. */
 void presence_count(struct presence *p,
                     struct device *d,
                     enum presence_count what,
+                    int64_t at_ms,
                     int64_t now_ms);
 
 /* --- summaries
  * ---------------------------------------------------------------- */
-
-#define SUMMARY_AREAS_MAX 16384
 
 struct summary {
     char area[LOA_AREA_CAP];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loa/v1/device.pb-c.h"
+#include "proto/text.h"
 
 #define AT_US_MAX 253402300799999999LL /* Year 9999. */
 
@@ -60,15 +61,27 @@ int wire_health(struct loa_arena *a, struct loa_bytes p, struct wire_health *h)
     return LOA_OK;
 }
 
-static int receipt(const Loa__V1__Receipt *m, struct wire_receipt *r)
+/* What is wrong with it, or NULL. */
+static const char *judge(const Loa__V1__Receipt *m)
 {
-    if (m->sequence == 0 || m->sequence > INT64_MAX ||
-        m->bulletin_id.len != LOA_ID_BYTES || m->event < 1 || m->event > 7 ||
-        strlen(m->reason) >= WIRE_REASON_CAP ||
-        (m->content_hash.len != 0 && m->content_hash.len != LOA_HASH_BYTES))
-        return LOA_EINVAL;
-    memset(r, 0, sizeof *r);
-    r->sequence = m->sequence;
+    size_t reason_len = strlen(m->reason);
+
+    if (m->sequence == 0 || m->sequence > INT64_MAX)
+        return "sequence";
+    if (m->bulletin_id.len != LOA_ID_BYTES)
+        return "bulletin";
+    if (m->event < 1 || m->event > 7)
+        return "event";
+    if (reason_len >= WIRE_REASON_CAP ||
+        !loa_utf8_valid((const uint8_t *)m->reason, reason_len))
+        return "reason";
+    if (m->content_hash.len != 0 && m->content_hash.len != LOA_HASH_BYTES)
+        return "content";
+    return NULL;
+}
+
+static void fill(const Loa__V1__Receipt *m, struct wire_receipt *r)
+{
     memcpy(r->bulletin_id, m->bulletin_id.data, LOA_ID_BYTES);
     r->event = (unsigned)m->event;
     /* A clock that makes no sense must not lose the receipt. */
@@ -83,30 +96,64 @@ static int receipt(const Loa__V1__Receipt *m, struct wire_receipt *r)
     r->has_content = m->content_hash.len != 0;
     if (r->has_content)
         memcpy(r->content_hash, m->content_hash.data, LOA_HASH_BYTES);
-    return LOA_OK;
+}
+
+/* sequence is 0 when it cannot be told from these bytes. */
+static void receipt(struct loa_arena *a,
+                    ProtobufCBinaryData raw,
+                    struct wire_receipt *r)
+{
+    Loa__V1__Receipt *m =
+        loa__v1__receipt__unpack(&a->allocator, raw.len, raw.data);
+
+    memset(r, 0, sizeof *r);
+    r->why = m == NULL ? "malformed" : judge(m);
+    if (m != NULL && m->sequence <= INT64_MAX)
+        r->sequence = m->sequence;
+    if (r->why == NULL)
+        fill(m, r);
+    else
+        r->raw = (struct loa_bytes){
+            raw.data, raw.len < WIRE_RAW_MAX ? raw.len : WIRE_RAW_MAX};
+}
+
+/* The numbers of a batch have no gaps, so that one tells them all: best one of
+ * a receipt that is good. A batch begins with the oldest that is still kept. */
+static uint64_t first_sequence(const struct wire_batch *b)
+{
+    for (size_t i = 0; i < b->receipts_n; i++)
+        if (b->receipts[i].why == NULL)
+            return b->receipts[i].sequence > i ? b->receipts[i].sequence - i
+                                               : 0;
+    return b->oldest != 0 ? b->oldest : b->receipts[0].sequence;
 }
 
 int wire_batch(struct loa_arena *a, struct loa_bytes body, struct wire_batch *b)
 {
-    Loa__V1__ReceiptBatch *m;
+    Loa__V1__RawReceiptBatch *m;
+    uint64_t first;
 
     loa_arena_reset(a);
-    m = loa__v1__receipt_batch__unpack(&a->allocator, body.len, body.data);
+    m = loa__v1__raw_receipt_batch__unpack(&a->allocator, body.len, body.data);
     if (m == NULL || m->log_id.len != LOA_ID_BYTES || m->n_receipts == 0 ||
         m->n_receipts > WIRE_RECEIPTS_MAX || m->oldest_sequence > INT64_MAX)
         return LOA_EINVAL;
     memcpy(b->log_id, m->log_id.data, LOA_ID_BYTES);
     b->oldest = m->oldest_sequence;
     b->receipts_n = m->n_receipts;
-    for (size_t i = 0; i < b->receipts_n; i++) {
-        if (receipt(m->receipts[i], &b->receipts[i]) != LOA_OK)
-            return LOA_EINVAL;
-        /* Without gaps, or the acknowledgement of the last would cover what
-         * never came. */
-        if (i > 0 && b->receipts[i].sequence != b->receipts[i - 1].sequence + 1)
-            return LOA_EINVAL;
-    }
-    if (b->oldest > b->receipts[0].sequence)
+    for (size_t i = 0; i < b->receipts_n; i++)
+        receipt(a, m->receipts[i], &b->receipts[i]);
+    first = first_sequence(b);
+    if (first == 0 || first > INT64_MAX - WIRE_RECEIPTS_MAX ||
+        b->oldest > first)
         return LOA_EINVAL;
-    return LOA_OK;
+    for (size_t i = 0; i < b->receipts_n; i++) {
+        struct wire_receipt *r = &b->receipts[i];
+        if (r->why == NULL && r->sequence != first + i) {
+            b->receipts_n = i;
+            break;
+        }
+        r->sequence = first + i;
+    }
+    return b->receipts_n > 0 ? LOA_OK : LOA_EINVAL;
 }

@@ -10,9 +10,14 @@
 
 #define WIRE_RECEIPTS_MAX 64
 #define WIRE_REASON_CAP 64
+#define WIRE_RAW_MAX 1024 /* Kept of a receipt that cannot be read. */
 #define WIRE_ARENA_BYTES (256 * 1024)
 
 struct wire_receipt {
+    /* NULL: it is good. Else a fixed word of what is wrong; then only sequence
+     * and raw are valid. */
+    const char *why;
+    struct loa_bytes raw; /* In the arena, at most WIRE_RAW_MAX. */
     uint64_t sequence;
     uint8_t bulletin_id[LOA_ID_BYTES];
     int64_t start_at_ms; /* 0: none. */
@@ -54,6 +59,10 @@ LOA_MUST_CHECK int wire_state(struct loa_arena *a,
 LOA_MUST_CHECK int wire_health(struct loa_arena *a,
                                struct loa_bytes p,
                                struct wire_health *h);
+/* A receipt that cannot be read does not take the others with it: see
+ * wire_receipt.why. What comes behind a gap in the numbers is left out, for the
+ * acknowledgement of the last would cover what never came. LOA_EINVAL also: no
+ * number can be told. */
 LOA_MUST_CHECK int wire_batch(struct loa_arena *a,
                               struct loa_bytes body,
                               struct wire_batch *b);

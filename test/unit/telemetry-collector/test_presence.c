@@ -9,14 +9,16 @@
 
 #define DAY0_MS 1795190400000 /* 2026-11-21 00:00 in Viet Nam. */
 
-static struct device table[64];
+static struct device table[32];
+static uint32_t slots[64];
 static struct presence p;
 static const struct loa_bytes none = {(const uint8_t *)"s", 1};
 
 static void reset(void)
 {
     memset(table, 0, sizeof table);
-    presence_init(&p, table, 64);
+    memset(slots, 0, sizeof slots);
+    presence_init(&p, table, 32, slots, 64);
 }
 
 /* --- presence ------------------------------------------------------------- */
@@ -127,8 +129,12 @@ static void test_summaries(void)
     add("c", "vn/08/070/2", PRESENCE_ONLINE);
     add("d", "vn/08/0701/3", PRESENCE_DISCONNECTED);
     presence_health(&p, presence_find(&p, "a"), true, true, none);
-    presence_count(&p, presence_find(&p, "c"), PRESENCE_FINISHED, DAY0_MS);
-    presence_count(&p, presence_find(&p, "a"), PRESENCE_FINISHED, DAY0_MS);
+    presence_count(&p, presence_find(&p, "c"), PRESENCE_FINISHED, DAY0_MS + 1,
+                   DAY0_MS + 2);
+    presence_count(&p, presence_find(&p, "a"), PRESENCE_FINISHED, DAY0_MS,
+                   DAY0_MS + 2);
+    presence_count(&p, presence_find(&p, "a"), PRESENCE_FINISHED,
+                   loa_civil_day_start(DAY0_MS) - 1, DAY0_MS + 2);
 
     n = presence_summaries(&p, DAY0_MS, s, 64);
     CHECK_INT("areas", n, 7);
@@ -146,7 +152,8 @@ static void test_summaries(void)
     CHECK_INT("tomorrow lost", area_of(s, n, "vn")->lost_n, 3);
 }
 
-static void test_full_table(void)
+/* They were dropped, and nobody was told. */
+static void test_devices_beyond_the_maximum_are_counted(void)
 {
     char id[8];
 
@@ -155,7 +162,10 @@ static void test_full_table(void)
         snprintf(id, sizeof id, "d%d", i);
         CHECK_INT("room", presence_touch(&p, id, "vn", 1) != NULL, 1);
     }
+    CHECK_INT("none yet", p.turned_away_n, 0);
     CHECK_INT("full", presence_touch(&p, "one_more", "vn", 1) == NULL, 1);
+    CHECK_INT("full", presence_touch(&p, "another", "vn", 1) == NULL, 1);
+    CHECK_INT("counted", p.turned_away_n, 2);
     CHECK_INT("known", presence_touch(&p, "d7", "vn", 1) != NULL, 1);
 }
 
@@ -164,6 +174,6 @@ int main(void)
     test_presence();
     test_batches();
     test_summaries();
-    test_full_table();
+    test_devices_beyond_the_maximum_are_counted();
     return CHECK_DONE();
 }
