@@ -253,7 +253,7 @@ soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=
 IMAGES ?= 100000
 POWER_O := $(call obj,$(call pure_src,devices/speaker) $(filter devices/%,$(MORE_speaker-disk)) \
            proto/io/log.c proto/io/failpoint.c)
-POWER   := $(patsubst %,$(B)/test/power/%,live replay record.so)
+POWER   := $(patsubst %,$(B)/test/power/%,live replay faults record.so)
 $(B)/test/power/%: ALL_CFLAGS += -Itest/unit/speaker
 $(B)/test/power/%.so: $(B)/test/power/%.o
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -ldl -o $@

@@ -177,13 +177,25 @@ static void on_sound_state(void *data, int status)
 
 /* --- life ----------------------------------------------------------------- */
 
-static void load_slot(struct agent *a, enum speaker_file file, const char *name)
+/* Without a memory that is there but cannot be read now, nothing may begin: it
+ * would be written over. */
+static int load_slot(struct agent *a, enum speaker_file file, const char *name)
 {
     struct loa_bytes body;
+    int rv = disk_slot_read(a->disk, name, &body);
 
-    if (disk_slot_read(a->disk, name, &body) == LOA_OK &&
-        speaker_load(&a->core, file, body) != LOA_OK)
+    if (rv == LOA_OK && speaker_load(&a->core, file, body) != LOA_OK)
         log_warn("data.damaged", "file=%s text=not what it should be", name);
+    return rv == LOA_ENOENT ? LOA_OK : rv;
+}
+
+static int load_slots(struct agent *a)
+{
+    int rv = load_slot(a, SPEAKER_FILE_MEMO, "memo");
+
+    if (rv == LOA_OK)
+        rv = load_slot(a, SPEAKER_FILE_REPLAY, "replay");
+    return rv == LOA_OK ? load_slot(a, SPEAKER_FILE_LEDGER, "ledger") : rv;
 }
 
 static void load_trust(struct agent *a)
@@ -215,9 +227,9 @@ static int load(struct agent *a)
     struct receipt_log_ids ids = {.fresh = fresh_id};
     int rv;
 
-    load_slot(a, SPEAKER_FILE_MEMO, "memo");
-    load_slot(a, SPEAKER_FILE_REPLAY, "replay");
-    load_slot(a, SPEAKER_FILE_LEDGER, "ledger");
+    rv = load_slots(a);
+    if (rv != LOA_OK)
+        return rv;
     load_trust(a);
     randombytes_buf(fresh_id, sizeof fresh_id);
     if (memcmp(a->core.memo.log_id, none, sizeof none) != 0)

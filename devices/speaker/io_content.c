@@ -67,9 +67,7 @@ static int fill(struct frame_reader *r, size_t want)
         memmove(r->buf, r->buf + r->used, r->have - r->used);
         r->have -= r->used;
         r->used = 0;
-        n = pread(r->fd, r->buf + r->have, sizeof r->buf - r->have, r->at);
-        if (n < 0 && errno == EINTR)
-            continue;
+        n = disk_read(r->fd, r->buf + r->have, sizeof r->buf - r->have, r->at);
         if (n < 0)
             return LOA_ESYS;
         if (n == 0)
@@ -105,7 +103,7 @@ static size_t read_record(int fd, int64_t at, uint8_t rec[RECORD_BYTES_MAX])
 {
     uint8_t check[RECORD_CHECK];
     uint32_t len;
-    ssize_t n = pread(fd, rec, RECORD_BYTES_MAX, at);
+    ssize_t n = disk_read(fd, rec, RECORD_BYTES_MAX, at);
 
     if (n < RECORD_HEAD)
         return 0;
@@ -238,11 +236,8 @@ static int seal_finish(struct content_store *cs)
     int rv;
 
     loa_content_hash_final(&j->sum, sum);
-    if (memcmp(sum, j->hash, sizeof sum) != 0) {
-        remove_file(cs, j->hash, ".tmp");
-        remove_file(cs, j->hash, ".part");
+    if (memcmp(sum, j->hash, sizeof sum) != 0)
         return LOA_EINVAL;
-    }
     rv = fflush(j->to) == 0 ? disk_sync(fileno(j->to)) : disk_error(errno);
     file_name(j->hash, ".tmp", tmp);
     file_name(j->hash, "", name);
@@ -254,6 +249,15 @@ static int seal_finish(struct content_store *cs)
     if (rv == LOA_OK)
         rv = remove_file(cs, j->hash, ".part");
     return rv;
+}
+
+/* A full disk must not keep what nobody will finish. */
+static void seal_failed(struct content_store *cs, int status)
+{
+    remove_file(cs, cs->job.hash, ".tmp");
+    if (status == LOA_EINVAL) /* A packet rotted on disk: all of it again. */
+        remove_file(cs, cs->job.hash, ".part");
+    job_end(cs, status);
 }
 
 static int seal_packet(struct content_job *j)
@@ -285,25 +289,21 @@ static int seal_packet(struct content_job *j)
 static void seal_slice(struct content_store *cs)
 {
     struct content_job *j = &cs->job;
-    int rv = LOA_OK;
+    int rv = j->to != NULL ? LOA_OK : j->refused;
 
-    if (j->to == NULL) {
-        job_end(cs, LOA_ENOSPC);
-        return;
-    }
     for (int i = 0; rv == LOA_OK && i < SLICE_PACKETS; i++) {
-        if (j->next == j->part->packets_n) {
-            job_end(cs, seal_finish(cs));
+        if (j->next < j->part->packets_n) {
+            rv = seal_packet(j);
+            continue;
+        }
+        rv = seal_finish(cs);
+        if (rv == LOA_OK) {
+            job_end(cs, LOA_OK);
             return;
         }
-        rv = seal_packet(j);
     }
-    if (rv == LOA_OK)
-        return;
-    remove_file(cs, j->hash, ".tmp");
-    if (rv == LOA_EINVAL) /* A packet rotted on disk: all of it again. */
-        remove_file(cs, j->hash, ".part");
-    job_end(cs, rv);
+    if (rv != LOA_OK)
+        seal_failed(cs, rv);
 }
 
 static void check_slice(struct content_store *cs)
@@ -311,7 +311,12 @@ static void check_slice(struct content_store *cs)
     struct content_job *j = &cs->job;
     uint8_t sum[LOA_HASH_BYTES];
     struct loa_bytes frame;
-    int rv = j->from.fd >= 0 ? LOA_OK : LOA_ESYS;
+    int rv = j->from.fd >= 0 ? LOA_OK : j->refused;
+
+    if (rv == LOA_ESYS) { /* Not now; that says nothing about the file. */
+        job_end(cs, rv);
+        return;
+    }
 
     for (int i = 0; rv == LOA_OK && i < SLICE_FRAMES; i++) {
         rv = frame_reader_next(&j->from, &frame);
@@ -371,6 +376,7 @@ void content_store_seal(struct content_store *cs, size_t part)
     file_name(j->hash, ".tmp", tmp);
     fd = openat(cs->disk->content, tmp,
                 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    j->refused = fd < 0 ? disk_error(errno) : LOA_ENOMEM;
     j->to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (fd >= 0 && j->to == NULL)
         close(fd);
@@ -380,7 +386,8 @@ void content_store_check(struct content_store *cs,
                          const uint8_t hash[LOA_HASH_BYTES])
 {
     job_begin(cs, hash, false);
-    if (frame_reader_open(&cs->job.from, cs->disk, hash) != LOA_OK)
+    cs->job.refused = frame_reader_open(&cs->job.from, cs->disk, hash);
+    if (cs->job.refused != LOA_OK)
         cs->job.from.fd = -1;
 }
 

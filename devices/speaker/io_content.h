@@ -52,6 +52,7 @@ struct content_store {
         struct content_part *part; /* SEAL */
         uint32_t next;             /* SEAL: packet. */
         FILE *to;                  /* SEAL */
+        int refused;               /* SEAL: why there is no such file. */
         struct frame_reader from;  /* CHECK */
         struct loa_content_hash sum;
         uint8_t hash[LOA_HASH_BYTES];

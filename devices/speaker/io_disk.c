@@ -157,11 +157,11 @@ void disk_close(struct disk *d)
     close(d->dir);
 }
 
-/* Bytes read into buf[cap]; 0 for a file that is missing, unreadable or too
- * long, which all come to the same: there is nothing to go by. A process that
- * was killed may have left them in memory only; who reads them acts on them, so
- * they are made durable first. */
-static size_t read_whole(int dir, const char *name, uint8_t *buf, size_t cap)
+/* Bytes read into buf[cap]; 0 for a file that is missing or too long: there is
+ * nothing to go by. -1: the disk refuses. A process that was killed may have
+ * left them in memory only; who reads them acts on them, so they are made
+ * durable first. */
+static ssize_t read_whole(int dir, const char *name, uint8_t *buf, size_t cap)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
     ssize_t len;
@@ -173,7 +173,7 @@ static size_t read_whole(int dir, const char *name, uint8_t *buf, size_t cap)
         log_warn("data.unreadable", "file=%s text=%s", name, strerror(errno));
     if (fd >= 0)
         close(fd);
-    return len > 0 && (size_t)len < cap ? (size_t)len : 0;
+    return (size_t)len < cap || len < 0 ? len : 0;
 }
 
 /* --- slots ---------------------------------------------------------------- */
@@ -192,7 +192,7 @@ static struct disk_slot *slot_of(struct disk *d, const char *name)
     return slot;
 }
 
-static size_t read_copy(struct disk *d, const char *name, char which)
+static ssize_t read_copy(struct disk *d, const char *name, char which)
 {
     char file[32];
 
@@ -244,22 +244,31 @@ static void heal(struct disk *d, struct disk_slot *slot, struct loa_bytes good)
         slot->b_first = false;
 }
 
+/* Nothing good was found. What cannot be read may be whole: whoever took it for
+ * lost would write over it. */
+static int nothing_read(const char *name, ssize_t a_len, ssize_t b_len)
+{
+    if (a_len < 0 || b_len < 0)
+        return LOA_ESYS;
+    if (a_len + b_len > 0)
+        log_warn("data.damaged", "file=%s text=both copies are unreadable",
+                 name);
+    return LOA_ENOENT;
+}
+
 int disk_slot_read(struct disk *d, const char *name, struct loa_bytes *body)
 {
     struct disk_slot *slot = slot_of(d, name);
-    struct loa_bytes a = {d->buf, read_copy(d, name, 'a')}, payload;
+    ssize_t a_len = read_copy(d, name, 'a'), b_len = read_copy(d, name, 'b');
+    struct loa_bytes a = {d->buf, a_len > 0 ? (size_t)a_len : 0}, payload;
     struct loa_bytes b = {d->buf + DISK_FILE_BYTES_MAX,
-                          read_copy(d, name, 'b')};
+                          b_len > 0 ? (size_t)b_len : 0};
     uint64_t a_n = 0, b_n = 0;
     bool a_ok = slot_decode(a, &a_n, &payload) == LOA_OK;
     bool b_ok = slot_decode(b, &b_n, &payload) == LOA_OK;
-    int rv = slot_choose(a, b, &slot->sequence, body);
 
-    if (rv != LOA_OK && a.len + b.len > 0)
-        log_warn("data.damaged", "file=%s text=both copies are unreadable",
-                 name);
-    if (rv != LOA_OK)
-        return rv;
+    if (slot_choose(a, b, &slot->sequence, body) != LOA_OK)
+        return nothing_read(name, a_len, b_len);
     if (a_ok != b_ok)
         log_warn("data.damaged", "file=%s.%c text=the other copy is used", name,
                  a_ok ? 'b' : 'a');
@@ -298,10 +307,10 @@ int disk_slot_write(struct disk *d, const char *name, struct loa_bytes body)
 
 int disk_file_read(struct disk *d, const char *name, struct loa_bytes *body)
 {
-    size_t len = read_whole(d->dir, name, d->buf, sizeof d->buf);
+    ssize_t len = read_whole(d->dir, name, d->buf, sizeof d->buf);
 
-    *body = (struct loa_bytes){d->buf, len};
-    return len > 0 ? LOA_OK : LOA_ENOENT;
+    *body = (struct loa_bytes){d->buf, len > 0 ? (size_t)len : 0};
+    return len > 0 ? LOA_OK : len < 0 ? LOA_ESYS : LOA_ENOENT;
 }
 
 int disk_file_write(struct disk *d, const char *name, struct loa_bytes body)

@@ -37,7 +37,7 @@ LOA_MUST_CHECK int disk_open(struct disk *d, const char *path);
 void disk_close(struct disk *d);
 
 /* *body points into *d and is valid until the next call. LOA_ENOENT: missing,
- * or both damaged. Damage is logged. */
+ * or both damaged; LOA_ESYS: unreadable, and perhaps whole. Both are logged. */
 LOA_MUST_CHECK int disk_slot_read(struct disk *d,
                                   const char *name,
                                   struct loa_bytes *body);
@@ -46,6 +46,7 @@ LOA_MUST_CHECK int disk_slot_write(struct disk *d,
                                    const char *name,
                                    struct loa_bytes body);
 
+/* As above, of one file. */
 LOA_MUST_CHECK int disk_file_read(struct disk *d,
                                   const char *name,
                                   struct loa_bytes *body);

@@ -25,7 +25,7 @@ struct box {
     struct content_store store;
     uv_loop_t loop;
     struct box_voice {
-        bool open;
+        bool open, ended;
         struct frame_reader frames;
         const struct town_content *content;
         uint32_t at;
@@ -194,6 +194,7 @@ static int box_voice_open(const struct speaker_op *op)
     int rv = frame_reader_open(&v->frames, &box.disk, op->hash);
 
     v->open = rv == LOA_OK;
+    v->ended = false;
     v->content = content_of(op->hash);
     v->at = 0;
     return rv;
@@ -290,8 +291,10 @@ static void box_event(enum speaker_event_type type)
 static void box_frame(struct box_voice *v, uint64_t *concealed_n)
 {
     struct loa_bytes frame;
-    int rv = v->open ? frame_reader_next(&v->frames, &frame) : LOA_ENOENT;
+    int rv = v->open && !v->ended ? frame_reader_next(&v->frames, &frame)
+                                  : LOA_ENOENT;
 
+    v->ended = v->ended || rv != LOA_OK;
     if (rv != LOA_OK)
         *concealed_n += LOA_FRAME_SAMPLES;
     else if (v->content == NULL || v->at >= v->content->m.frames_n ||
@@ -357,13 +360,22 @@ static void box_recall(void *data, const struct receipt *r)
     speaker_recall(&box.s, r);
 }
 
-static void box_load_slot(enum speaker_file file, const char *name)
+static int box_load_slots(void)
 {
+    static const char *const names[] = {"memo", "replay", "ledger"};
     struct loa_bytes body;
 
-    if (disk_slot_read(&box.disk, name, &body) == LOA_OK &&
-        speaker_load(&box.s, file, body) != LOA_OK)
-        log_warn("data.damaged", "file=%s text=not what it should be", name);
+    for (int i = 0; i < 3; i++) {
+        int rv = disk_slot_read(&box.disk, names[i], &body);
+
+        if (rv == LOA_OK &&
+            speaker_load(&box.s, (enum speaker_file)i, body) != LOA_OK)
+            log_warn("data.damaged", "file=%s text=not what it should be",
+                     names[i]);
+        if (rv != LOA_OK && rv != LOA_ENOENT)
+            return rv;
+    }
+    return LOA_OK;
 }
 
 /* The disk must be open. As io_agent.c does it. */
@@ -390,9 +402,9 @@ static int box_boot(uint64_t seed)
     memset(&box.s, 0, sizeof box.s);
     memset(box.voices, 0, sizeof box.voices);
     speaker_init(&box.s, &conf, &now);
-    box_load_slot(SPEAKER_FILE_MEMO, "memo");
-    box_load_slot(SPEAKER_FILE_REPLAY, "replay");
-    box_load_slot(SPEAKER_FILE_LEDGER, "ledger");
+    rv = box_load_slots();
+    if (rv != LOA_OK)
+        return rv;
     if (disk_file_read(&box.disk, "trust", &body) == LOA_OK &&
         speaker_load(&box.s, SPEAKER_FILE_TRUST, body) != LOA_OK)
         log_warn("data.damaged", "file=trust text=not believed");

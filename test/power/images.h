@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "test/power/dice.h"
+#include "test/power/folder.h"
 #include "test/power/oplog.h"
 
 #define IMAGE_FILES 4096
@@ -411,28 +412,6 @@ static struct names image_names(enum fate fate)
                        disk_model.move_file[i]);
     return ns;
 }
-
-static void folder_wipe(const char *path)
-{
-    char name[4096];
-    DIR *d = opendir(path);
-    struct dirent *e;
-
-    while (d != NULL && (e = readdir(d)) != NULL) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (unlink(name) != 0) {
-            folder_wipe(name);
-            rmdir(name);
-        }
-    }
-    if (d != NULL)
-        closedir(d);
-}
-
-/* The file that is flipped; "" for none. */
-static char flipped[256];
 
 static void file_write(const char *path, const struct bytes *b)
 {

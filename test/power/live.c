@@ -8,8 +8,9 @@
 #include "test/power/mark.h"
 
 #define STEPS 45
-#define PREFILL 960 /* Receipts of the first life, so that some are trimmed. \
-                     */
+#define PREFILL                                                  \
+    960 /* Receipts of the first life, so that some are trimmed. \
+         */
 
 void power_mark(const void *data, size_t len) __attribute__((weak));
 
