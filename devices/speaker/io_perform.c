@@ -118,6 +118,16 @@ static void on_acked(void *data, int status, unsigned reason)
         agent_leave(&a->leave);
 }
 
+/* What the connection took with it, the next one says anew. */
+static void on_state_acked(void *data, int status, unsigned reason)
+{
+    struct agent *a = data;
+
+    if (status != LOA_OK && status != LOA_ENOTCONN && !a->leaving)
+        speaker_state_refused(&a->core); /* The next TICK comes to it. */
+    on_acked(data, status, reason);
+}
+
 static int publish(struct agent *a,
                    const char *topic,
                    struct loa_bytes body,
@@ -129,7 +139,11 @@ static int publish(struct agent *a,
                            .len = body.len,
                            .qos = qos,
                            .retain = retain};
-    int rv = mqtt_publish(&a->mqtt, &msg, qos > 0 ? on_acked : NULL, a);
+    int rv = mqtt_publish(&a->mqtt, &msg,
+                          retain    ? on_state_acked
+                          : qos > 0 ? on_acked
+                                    : NULL,
+                          a);
 
     if (rv != LOA_OK)
         log_debug("mqtt.unsent", "topic=%s text=%s", topic, loa_strerror(rv));

@@ -243,6 +243,7 @@ static void on_connected(struct speaker *s, const struct speaker_event *ev)
     (void)ev;
     s->connected = true;
     s->state_due = true;
+    s->state_us = 0;
     s->batch_len = 0;
     s->health_us = s->now.now_us;
     s->time.ask_us = 0;
@@ -307,6 +308,7 @@ static void on_stopping(struct speaker *s, const struct speaker_event *ev)
     turns_stop(s, NULL, "shutdown");
     s->stopping = true;
     s->state_due = s->memo_due = true;
+    s->state_us = 0;
 }
 
 static void (*const handlers[])(struct speaker *,

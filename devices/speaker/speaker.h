@@ -37,6 +37,7 @@
 #define SPEAKER_MEMO_US 600000000   /* The time floor is saved so often. */
 #define SPEAKER_LAZY_US 10000000    /* What may be lost is saved so often. */
 #define SPEAKER_SESSIONS 16         /* Reserved by one write. */
+#define SPEAKER_STATE_US 5000000    /* Until a refused State goes again. */
 #define SPEAKER_STORAGE_US 10000000 /* Until the disk is tried again. */
 #define SPEAKER_ASK_RETAINED_US 30000000
 #define SPEAKER_JUMP_US 2000000 /* Wall time moved against monotonic. */
@@ -183,6 +184,7 @@ struct speaker {
     char ask_area[LOA_AREA_CAP];
     int64_t ask_retained_us; /* When it was asked for last. */
     int64_t memo_us, health_us;
+    int64_t state_us; /* Not before. */
 
     bool storage_failed, content_failed, sound_failed;
     int64_t storage_us; /* When the disk is tried again. */
@@ -252,6 +254,8 @@ void speaker_done(struct speaker *s, const struct speaker_op *op, int status);
 void speaker_opened(struct speaker *s,
                     const struct speaker_op *op,
                     const uint32_t *have);
+/* The broker did not take the State that was sent: it is said again. */
+void speaker_state_refused(struct speaker *s);
 /* Before speaker_done() of READ and LOAD, if they found something. */
 void speaker_batch(struct speaker *s, const struct receipt *rows, size_t n);
 void speaker_from_disk(struct speaker *s, struct loa_bytes body);

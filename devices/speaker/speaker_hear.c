@@ -393,10 +393,13 @@ static void on_ack(struct speaker *s,
         refuse(s, topic->kind, "malformed");
         return;
     }
-    if (receipts_ack(&s->receipts, a.log_id, a.committed_sequence)) {
-        s->memo.acked = s->receipts.acked;
-        s->memo_soon = true; /* Losing it costs a repetition, no more. */
-    }
+    if (!receipts_ack(&s->receipts, a.log_id, a.committed_sequence))
+        return;
+    s->memo.acked = s->receipts.acked;
+    s->memo_soon = true; /* Losing it costs a repetition, no more. */
+    if (a.refused_n > 0)
+        speaker_note(s, SPEAKER_WARN, "receipts.refused",
+                     "count=%zu first=%" PRIu64, a.refused_n, a.refused_first);
 }
 
 /* --- content -------------------------------------------------------------- */

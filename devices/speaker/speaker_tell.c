@@ -228,7 +228,7 @@ static bool take_state(struct speaker *s, struct speaker_op *op)
 {
     size_t len;
 
-    if (!s->state_due)
+    if (!s->state_due || s->now.now_us < s->state_us)
         return false;
     s->state_due = false;
     len = encode_state(s, s->stopping ? PRESENCE_GONE : PRESENCE_ONLINE, s->out,
@@ -354,10 +354,22 @@ bool tell_take(struct speaker *s, struct speaker_op *op)
            take_time_request(s, op) || take_health(s, op);
 }
 
+void speaker_state_refused(struct speaker *s)
+{
+    s->state_due = true;
+    s->state_us = s->now.now_us + SPEAKER_STATE_US;
+}
+
+/* Of wants, time and health there is a next one anyway; the State is said only
+ * when it changes. */
 void tell_sent(struct speaker *s, const struct speaker_op *op, int status)
 {
+    if (op->retain && status != LOA_OK) {
+        s->state_due = true;
+        s->state_us = s->now.now_us + SPEAKER_TICK_US;
+    }
     if (op->body.data != s->batch)
-        return; /* State: the next connection says it again. */
+        return;
     s->batch_len = 0;
     if (status == LOA_OK)
         receipts_sent(&s->receipts, s->batch_last, s->now.now_us);
@@ -374,6 +386,8 @@ int64_t tell_deadline_us(const struct speaker *s)
         batch = s->batch_us;
     if (s->time.trusted && batch < next)
         next = batch;
+    if (s->state_due && s->state_us < next)
+        next = s->state_us;
 
     return s->health_us < next ? s->health_us : next;
 }

@@ -225,6 +225,8 @@ int wire_ack(struct loa_arena *arena, struct loa_bytes body, struct wire_ack *a)
     if (m == NULL || !fixed(m->log_id, a->log_id, LOA_ID_BYTES))
         return LOA_EINVAL;
     a->committed_sequence = m->committed_sequence;
+    a->refused_n = m->n_refused_sequences;
+    a->refused_first = a->refused_n > 0 ? m->refused_sequences[0] : 0;
     return LOA_OK;
 }
 

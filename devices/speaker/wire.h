@@ -51,6 +51,8 @@ LOA_MUST_CHECK int wire_command(struct loa_arena *arena,
 struct wire_ack {
     uint8_t log_id[LOA_ID_BYTES];
     uint64_t committed_sequence;
+    size_t refused_n; /* Of those, set aside by the collector. */
+    uint64_t refused_first;
 };
 LOA_MUST_CHECK int wire_ack(struct loa_arena *arena,
                             struct loa_bytes body,

@@ -184,6 +184,32 @@ static void test_unsent_batch(void)
     CHECK_INT("soon after", w.batches_n, 1);
 }
 
+/* A State that did not go out waited for the next connection. */
+static void test_lost_state_is_said_again(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + HOUR}, NULL, false};
+    size_t said_n;
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    said_n = w.states_n;
+    w.send_fails = true;
+    publish((uint64_t)T0, &b, 1);
+    world_run(&w, T0 + 5 * SECOND);
+    CHECK_INT("not yet", w.states_n, said_n);
+    w.send_fails = false;
+    world_run(&w, T0 + 8 * SECOND);
+    CHECK_INT("soon after", w.states_n, said_n + 1);
+    speaker_state_refused(&w.s);
+    world_run(&w, T0 + 9 * SECOND);
+    CHECK_INT("not at once", w.states_n, said_n + 1);
+    world_run(&w, T0 + 15 * SECOND);
+    CHECK_INT("the broker refused it", w.states_n, said_n + 2);
+    world_run(&w, T0 + 10 * MINUTE);
+    CHECK_INT("once", w.states_n, said_n + 2);
+}
+
 /* Many commands: what is acknowledged is trimmed, and numbers go on. */
 static void test_long_log(void)
 {
@@ -212,6 +238,7 @@ int main(void)
     test_sessions_rise();
     test_health();
     test_unsent_batch();
+    test_lost_state_is_said_again();
     test_long_log();
     return CHECK_DONE();
 }

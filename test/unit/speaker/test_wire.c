@@ -243,14 +243,21 @@ static void test_acks(void)
 {
     for (size_t id_len = 15; id_len <= 17; id_len++) {
         Loa__V1__Ack m = LOA__V1__ACK__INIT;
+        uint64_t refused[2] = {5, 7};
         struct wire_ack out;
         size_t len;
 
         m.log_id = bin(zero, id_len);
         m.committed_sequence = 7;
+        m.refused_sequences = refused;
+        m.n_refused_sequences = 2;
         len = loa__v1__ack__pack(&m, body);
         CHECK_INT("ack", wire_ack(arena(), (struct loa_bytes){body, len}, &out),
                   id_len == 16 ? LOA_OK : LOA_EINVAL);
+        if (id_len != 16)
+            continue;
+        CHECK_INT("refused", out.refused_n, 2);
+        CHECK_INT("the first", out.refused_first, 5);
     }
 }
 
