@@ -233,6 +233,28 @@ static void ask_bulletin(struct collector *c,
 /* --- summaries
  * ------------------------------------------------------------------ */
 
+static int by_area(const void *a, const void *b)
+{
+    return strcmp(((const struct summary *)a)->area,
+                  ((const struct summary *)b)->area);
+}
+
+static void fill_summary(const struct summary *s, Loa__V1__Summary *to)
+{
+    loa__v1__summary__init(to);
+    to->area = (char *)(uintptr_t)s->area;
+    to->at_ms = clock_wall_ms();
+    to->online_n = s->online_n;
+    to->lost_n = s->lost_n;
+    to->disconnected_n = s->disconnected_n;
+    to->playing_n = s->playing_n;
+    to->stale_n = s->stale_n;
+    to->started_today_n = s->counts[PRESENCE_STARTED];
+    to->finished_today_n = s->counts[PRESENCE_FINISHED];
+    to->interrupted_today_n = s->counts[PRESENCE_INTERRUPTED];
+    to->refused_today_n = s->counts[PRESENCE_REFUSED];
+}
+
 static void ask_summary(struct collector *c,
                         struct rpc_call *call,
                         const Loa__V1__SummaryFind *q)
@@ -241,30 +263,25 @@ static void ask_summary(struct collector *c,
     Loa__V1__Summary *list[SUMMARIES_MAX];
     Loa__V1__TelemetryAnswer a = LOA__V1__TELEMETRY_ANSWER__INIT;
     const char *under = area_of(call, q->under);
-    size_t n;
+    size_t n, most = limit(q->limit, SUMMARIES_MAX);
 
     if (under == NULL)
         return;
     n = presence_summaries(&c->presence, clock_wall_ms(), c->summaries,
                            c->summaries_cap);
-    for (size_t i = 0; i < n && a.n_summaries < SUMMARIES_MAX; i++) {
+    qsort(c->summaries, n, sizeof c->summaries[0], by_area);
+    for (size_t i = 0; i < n; i++) {
         const struct summary *s = &c->summaries[i];
-        Loa__V1__Summary *to = &rows[a.n_summaries];
-        if (!loa_area_within(s->area, under))
+
+        if (!loa_area_within(s->area, under) || strcmp(s->area, q->after) <= 0)
             continue;
-        loa__v1__summary__init(to);
-        to->area = (char *)(uintptr_t)s->area;
-        to->at_ms = clock_wall_ms();
-        to->online_n = s->online_n;
-        to->lost_n = s->lost_n;
-        to->disconnected_n = s->disconnected_n;
-        to->playing_n = s->playing_n;
-        to->stale_n = s->stale_n;
-        to->started_today_n = s->counts[PRESENCE_STARTED];
-        to->finished_today_n = s->counts[PRESENCE_FINISHED];
-        to->interrupted_today_n = s->counts[PRESENCE_INTERRUPTED];
-        to->refused_today_n = s->counts[PRESENCE_REFUSED];
-        list[a.n_summaries++] = to;
+        if (a.n_summaries == most) {
+            a.next = list[most - 1]->area;
+            break;
+        }
+        fill_summary(s, &rows[a.n_summaries]);
+        list[a.n_summaries] = &rows[a.n_summaries];
+        a.n_summaries++;
     }
     a.summaries = list;
     rpc_answer(call, &a.base);

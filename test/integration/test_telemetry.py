@@ -16,6 +16,22 @@ def postgres():
         yield pg
 
 
+def check_summaries(ask):
+    """They ended at the two hundredth without a word."""
+    areas, after = [], ""
+    while True:
+        a = ask(summary=services.SummaryFind(after=after, limit=4))
+        assert a.status.code == pb.Status.CODE_OK, a.status
+        assert 0 < len(a.summaries) <= 4
+        areas += [(s.area, s.online_n + s.lost_n + s.disconnected_n)
+                  for s in a.summaries]
+        after = a.next
+        if not after:
+            break
+    assert areas == [("vn/08", DEVICES)] + [
+        (f"vn/08/{i:03d}", DEVICES // 4) for i in range(4)]
+
+
 def test_pages_hold_what_fits(pg):
     """Devices that say as much as is kept of them: every one is listed, and a
     page never grows beyond a message."""
@@ -62,6 +78,7 @@ def test_pages_hold_what_fits(pg):
             assert [d.device for d in found] == [f"pole_{i:02d}"
                                                  for i in range(DEVICES)]
             assert pages_n > 1 and all(d.HasField("health") for d in found)
+            check_summaries(ask)
             a = ask(bulletin=services.BulletinReport(
                 bulletin_id=os.urandom(16)))
             assert a.status.code == pb.Status.CODE_OK and not a.receipts
