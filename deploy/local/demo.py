@@ -291,7 +291,8 @@ def print_next(stack):
     area = stack.communes()[0]
     for who, line in (
             ("lan", "content say 'Kính mời bà con họp thôn lúc 7 giờ tối.'"),
-            ("minh", f"content approve ID --area {area}"),
+            ("minh", "content export ID tin.opus"),
+            ("minh", f"content approve tin.opus --area {area}"),
             ("lan", f"schedule add ID {area} --at +1m --dry-run"),
             ("lan", f"schedule add ID {area} --at +1m"), ("lan", "watch"),
             ("lan", "status"), ("lan", f"device stop {area}"),

@@ -10,7 +10,7 @@
 
 /* A file on its way through the check. */
 struct walk {
-    const Loa__V1__ContentManifest *m;
+    const Loa__V1__ContentManifest *m; /* NULL: not known. */
     ogg_sync_state sync;
     ogg_stream_state stream;
     bool open;          /* The first page has come. */
@@ -25,8 +25,8 @@ static bool head_fits(const ogg_packet *p, const Loa__V1__ContentManifest *m)
 
     /* One channel, what is skipped, no gain: nothing hides what sounds. */
     return p->bytes == HEAD_LEN && memcmp(b, "OpusHead\1\1", 10) == 0 &&
-           (uint32_t)(b[10] | b[11] << 8) == m->pre_skip && b[16] == 0 &&
-           b[17] == 0 && b[18] == 0;
+           (m == NULL || (uint32_t)(b[10] | b[11] << 8) == m->pre_skip) &&
+           b[16] == 0 && b[17] == 0 && b[18] == 0;
 }
 
 /* Where a page says that it ends must be where its frames end: players cut off
@@ -92,10 +92,11 @@ static bool walk(struct walk *w, FILE *f)
     }
 }
 
-bool archive_is(FILE *f, const Loa__V1__ContentManifest *m)
+static bool find_hash(FILE *f,
+                      const Loa__V1__ContentManifest *m,
+                      uint8_t hash[LOA_HASH_BYTES])
 {
     struct walk w = {.m = m};
-    uint8_t hash[LOA_HASH_BYTES];
     bool good;
 
     ogg_sync_init(&w.sync);
@@ -105,6 +106,18 @@ bool archive_is(FILE *f, const Loa__V1__ContentManifest *m)
     if (w.open)
         ogg_stream_clear(&w.stream);
     ogg_sync_clear(&w.sync);
-    return good && m->content_hash.len == LOA_HASH_BYTES &&
+    return good;
+}
+
+bool archive_hash(FILE *f, uint8_t hash[LOA_HASH_BYTES])
+{
+    return find_hash(f, NULL, hash);
+}
+
+bool archive_is(FILE *f, const Loa__V1__ContentManifest *m)
+{
+    uint8_t hash[LOA_HASH_BYTES];
+
+    return find_hash(f, m, hash) && m->content_hash.len == LOA_HASH_BYTES &&
            memcmp(hash, m->content_hash.data, LOA_HASH_BYTES) == 0;
 }

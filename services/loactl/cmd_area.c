@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "loa/v1/registry.pb-c.h"
-#include "loactl/link.h"
+#include "loactl/pages.h"
 
 #define PART_BYTES 48000
 #define PARTS_MAX 64
@@ -110,44 +110,37 @@ static json_t *area_json(const struct ctl *c, const Loa__V1__Area *a)
                      "valid_until_ms", json_time(a->valid_until_ms));
 }
 
-/* Ask page after page and print all. */
+static void add_areas(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__RegistryAnswer *a = (const Loa__V1__RegistryAnswer *)m;
+    struct pages_list *l = data;
+
+    for (size_t i = 0; i < a->n_areas; i++) {
+        json_array_append_new(l->rows, area_json(l->c, a->areas[i]));
+        table_row(&l->table, a->areas[i]->path, a->areas[i]->code,
+                  tier_name(l->c, a->areas[i]->tier), a->areas[i]->name);
+    }
+}
+
 static int find_areas(struct ctl *c, Loa__V1__AreaFind *find)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
-    json_t *list = json_array();
-    struct table t;
-    char after[256] = "";
-    int rc;
+    struct pages_list l = {.c = c, .rows = json_array()};
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_REGISTRY,
+                      .request = &q.base,
+                      .after = after,
+                      .each = add_areas,
+                      .data = &l};
 
-    table_init(&t, 4, c->english ? "PATH" : "ĐƯỜNG DẪN",
+    table_init(&l.table, 4, c->english ? "PATH" : "ĐƯỜNG DẪN",
                c->english ? "CODE" : "MÃ", c->english ? "TIER" : "CẤP",
                c->english ? "NAME" : "TÊN");
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
     q.area_find = find;
-    do {
-        ProtobufCMessage *m;
-        find->after = after;
-        rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
-            for (size_t i = 0; i < a->n_areas; i++) {
-                json_array_append_new(list, area_json(c, a->areas[i]));
-                table_row(&t, a->areas[i]->path, a->areas[i]->code,
-                          tier_name(c, a->areas[i]->tier), a->areas[i]->name);
-            }
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    else if (rc == CTL_OK && json_array_size(list) > 0)
-        table_print(c, &t);
-    if (rc == CTL_OK && json_array_size(list) == 0)
-        ctl_empty(c, "không có địa bàn nào", "there is no area");
-    json_decref(list);
-    return rc;
+    find->after = after;
+    return pages_print(&l, pages_ask(c, &p), "không có địa bàn nào",
+                       "there is no area");
 }
 
 static int run_ls(struct ctl *c)

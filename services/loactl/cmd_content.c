@@ -9,7 +9,7 @@
 
 #include "loactl/archive.h"
 #include "loactl/content.h"
-#include "loactl/link.h"
+#include "loactl/pages.h"
 #include "proto/io/clock.h"
 
 #define DAY_MS 86400000LL
@@ -67,45 +67,42 @@ void content_print(const struct ctl *c, const Loa__V1__Content *k)
     json_decref(j);
 }
 
+/* People get each page as it comes: a content is more than a line. */
+static void show_contents(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__ContentAnswer *a = (const Loa__V1__ContentAnswer *)m;
+    struct pages_list *l = data;
+
+    for (size_t i = 0; i < a->n_contents; i++) {
+        json_array_append_new(l->rows, content_json(a->contents[i]));
+        if (!l->c->json)
+            content_print(l->c, a->contents[i]);
+    }
+}
+
 static int run_ls(struct ctl *c)
 {
     Loa__V1__ContentRequest q = LOA__V1__CONTENT_REQUEST__INIT;
     Loa__V1__ContentFind find = LOA__V1__CONTENT_FIND__INIT;
-    json_t *list = json_array();
-    char under[LOA_AREA_CAP], after[256] = "";
-    bool any = false;
-    int rc;
+    struct pages_list l = {.c = c, .rows = json_array()};
+    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_CONTENT,
+                      .request = &q.base,
+                      .after = after,
+                      .each = show_contents,
+                      .data = &l};
+    int rc =
+        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
 
-    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
-    if (rc != CTL_OK)
-        return rc;
     find.under = under;
     find.limit = 50;
+    find.after = after;
     q.what_case = LOA__V1__CONTENT_REQUEST__WHAT_FIND;
     q.find = &find;
-    do {
-        ProtobufCMessage *m;
-        find.after = after;
-        rc = link_ask(c, LINK_CONTENT, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__ContentAnswer *a = (Loa__V1__ContentAnswer *)m;
-            for (size_t i = 0; i < a->n_contents; i++)
-                if (c->json)
-                    json_array_append_new(list, content_json(a->contents[i]));
-                else
-                    content_print(c, a->contents[i]);
-            any = any || a->n_contents > 0;
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    if (rc == CTL_OK && !any)
-        ctl_empty(c, "chưa có nội dung nào ở đây", "there is no content here");
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    json_decref(list);
-    return rc;
+    if (rc == CTL_OK)
+        rc = pages_ask(c, &p);
+    return pages_print(&l, rc, "chưa có nội dung nào ở đây",
+                       "there is no content here");
 }
 
 /* --- approve
@@ -134,6 +131,63 @@ static int seal_approval(struct ctl *c,
                         : ctl_fail(c, CTL_FAILED, "%s", "%s", loa_strerror(rv));
 }
 
+/* The file is what the approver hears, so it must be what will sound. */
+static int check_export(struct ctl *c, const Loa__V1__Content *k, FILE *f)
+{
+    Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
+        NULL, k->manifest.len, k->manifest.data);
+    bool good = m != NULL && fflush(f) == 0 && fseeko(f, 0, SEEK_SET) == 0 &&
+                archive_is(f, m);
+
+    if (m != NULL)
+        loa__v1__content_manifest__free_unpacked(m, NULL);
+    return good ? CTL_OK
+                : ctl_fail(c, CTL_FAILED,
+                           "tệp nhận được không phải âm thanh của nội dung "
+                           "này: đừng phê duyệt, hãy báo quản trị",
+                           "the file is not the sound of this content: do not "
+                           "approve it, tell the administrator");
+}
+
+/* An approver signs a hash. Whoever owns content-ingest can make a sound whose
+ * hash begins with any eight digits, so a short id says nothing about what was
+ * heard; all digits do, and the file itself. */
+static int approve_by(struct ctl *c,
+                      const char *text,
+                      Loa__V1__ContentAnswer **found)
+{
+    char digits[2 * LOA_HASH_BYTES + 1];
+    uint8_t hash[LOA_HASH_BYTES];
+    FILE *f;
+    int rc;
+
+    *found = NULL;
+    if (strlen(text) == sizeof digits - 1 &&
+        loa_unhex(text, hash, sizeof hash) == LOA_OK)
+        return link_content(c, text, found);
+    f = fopen(text, "rb");
+    if (f == NULL)
+        return ctl_fail(
+            c, CTL_USAGE,
+            "%s: để phê duyệt hãy đưa tệp đã nghe (loactl content export MÃ "
+            "tin.opus; loactl content approve tin.opus) hoặc cả %d chữ số của "
+            "mã nội dung",
+            "%s: to approve, give the file that you heard (loactl content "
+            "export ID news.opus; loactl content approve news.opus) or all %d "
+            "digits of the content's id",
+            text, 2 * LOA_HASH_BYTES);
+    rc =
+        archive_hash(f, hash)
+            ? link_content(c, out_hex(hash, sizeof hash, digits), found)
+            : ctl_fail(c, CTL_USAGE,
+                       "%s: không phải tệp do loactl content export lưu",
+                       "%s: not a file that loactl content export saved", text);
+    if (rc == CTL_OK)
+        rc = check_export(c, (*found)->contents[0], f);
+    fclose(f);
+    return rc;
+}
+
 static int run_approve(struct ctl *c)
 {
     static uint8_t envelope[LOA_ENVELOPE_BYTES_MAX];
@@ -151,7 +205,7 @@ static int run_approve(struct ctl *c)
     rc = link_area(c, ctl_option(c, "area"), area);
     if (rc != CTL_OK)
         return rc;
-    rc = link_content(c, c->positionals[0], &found);
+    rc = approve_by(c, c->positionals[0], &found);
     if (rc == CTL_OK)
         rc = seal_approval(c, found->contents[0], area, days, envelope, &len);
     if (rc == CTL_OK) {
@@ -246,22 +300,20 @@ static int export_piece(struct ctl *c,
     return rc;
 }
 
-/* The file is what the approver hears, so it must be what will sound. */
-static int check_export(struct ctl *c, const Loa__V1__Content *k, FILE *f)
+static void print_export(const struct ctl *c,
+                         const Loa__V1__Content *k,
+                         const char *path,
+                         uint64_t bytes)
 {
-    Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
-        NULL, k->manifest.len, k->manifest.data);
-    bool good = m != NULL && fflush(f) == 0 && fseeko(f, 0, SEEK_SET) == 0 &&
-                archive_is(f, m);
+    char digits[2 * LOA_HASH_BYTES + 1];
 
-    if (m != NULL)
-        loa__v1__content_manifest__free_unpacked(m, NULL);
-    return good ? CTL_OK
-                : ctl_fail(c, CTL_FAILED,
-                           "tệp nhận được không phải âm thanh của nội dung "
-                           "này: đừng phê duyệt, hãy báo quản trị",
-                           "the file is not the sound of this content: do not "
-                           "approve it, tell the administrator");
+    if (c->json)
+        out_json(json_pack(
+            "{s:s,s:I,s:o}", "file", path, "bytes", (json_int_t)bytes,
+            "content", json_hex(k->content_hash.data, k->content_hash.len)));
+    else
+        printf("%s  %s\n", path,
+               out_hex(k->content_hash.data, LOA_HASH_BYTES, digits));
 }
 
 static int run_export(struct ctl *c)
@@ -282,10 +334,8 @@ static int run_export(struct ctl *c)
         rc = ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
     if (out != NULL && rc != CTL_OK)
         unlink(path);
-    if (rc == CTL_OK && !c->json)
-        printf("%s\n", path);
-    else if (rc == CTL_OK)
-        out_json(json_pack("{s:s,s:I}", "file", path, "bytes", (json_int_t)at));
+    if (rc == CTL_OK)
+        print_export(c, found->contents[0], path, at);
     if (found != NULL)
         loa__v1__content_answer__free_unpacked(found, NULL);
     return rc;
@@ -300,8 +350,8 @@ static const struct option_def approve_options[] = {
 const struct command commands_content[] = {
     {"content", "ls", "[AREA]", "contents, newest first", "loactl content ls",
      NULL, 0, 1, run_ls},
-    {"content", "approve", "ID", "let it be played in an area",
-     "loactl --identity approver.id content approve 3f2a91c0 --area vn/08",
+    {"content", "approve", "FILE", "let what you heard be played in an area",
+     "loactl --identity approver.id content approve news.opus --area vn/08",
      approve_options, 1, 1, run_approve},
     {"content", "export", "ID FILE", "save as Ogg Opus, to listen",
      "loactl content export 3f2a91c0 news.opus", NULL, 2, 2, run_export},

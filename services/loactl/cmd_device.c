@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "loa/v1/registry.pb-c.h"
-#include "loactl/link.h"
+#include "loactl/pages.h"
 
 static int run_enrol(struct ctl *c)
 {
@@ -66,45 +66,41 @@ static const char *device_stage(const struct ctl *c, const Loa__V1__Device *d)
     return c->english ? "enrolled" : "đã ghi danh";
 }
 
+static void add_devices(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__RegistryAnswer *a = (const Loa__V1__RegistryAnswer *)m;
+    struct pages_list *l = data;
+    char enrolled[32];
+
+    for (size_t i = 0; i < a->n_devices; i++) {
+        const Loa__V1__Device *d = a->devices[i];
+
+        json_array_append_new(l->rows, device_json(d));
+        table_row(&l->table, d->id, d->area, device_stage(l->c, d),
+                  out_time(d->enrolled_at_ms, enrolled), d->name);
+    }
+}
+
 static int find_devices(struct ctl *c, Loa__V1__DeviceFind *find)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
-    json_t *list = json_array();
-    struct table t;
-    char after[256] = "", enrolled[32];
-    int rc;
+    struct pages_list l = {.c = c, .rows = json_array()};
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_REGISTRY,
+                      .request = &q.base,
+                      .after = after,
+                      .each = add_devices,
+                      .data = &l};
 
     table_init(
-        &t, 5, c->english ? "DEVICE" : "THIẾT BỊ",
+        &l.table, 5, c->english ? "DEVICE" : "THIẾT BỊ",
         c->english ? "AREA" : "ĐỊA BÀN", c->english ? "STATE" : "TÌNH TRẠNG",
         c->english ? "ENROLLED" : "GHI DANH", c->english ? "NAME" : "TÊN");
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
     q.device_find = find;
-    do {
-        ProtobufCMessage *m;
-        find->after = after;
-        rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
-            for (size_t i = 0; i < a->n_devices; i++) {
-                const Loa__V1__Device *d = a->devices[i];
-                json_array_append_new(list, device_json(d));
-                table_row(&t, d->id, d->area, device_stage(c, d),
-                          out_time(d->enrolled_at_ms, enrolled), d->name);
-            }
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    else if (rc == CTL_OK && json_array_size(list) > 0)
-        table_print(c, &t);
-    if (rc == CTL_OK && json_array_size(list) == 0)
-        ctl_empty(c, "chưa có thiết bị nào ở đây", "there is no device here");
-    json_decref(list);
-    return rc;
+    find->after = after;
+    return pages_print(&l, pages_ask(c, &p), "chưa có thiết bị nào ở đây",
+                       "there is no device here");
 }
 
 static int run_ls(struct ctl *c)

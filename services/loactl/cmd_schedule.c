@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loactl/link.h"
+#include "loactl/pages.h"
 #include "loactl/schedule.h"
 #include "proto/io/clock.h"
 
@@ -302,51 +302,48 @@ static int run_cancel(struct ctl *c)
     return ask(c, &q);
 }
 
+/* People get each page as it comes: an entry is more than a line. */
+static void show_entries(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__SchedulerAnswer *a = (const Loa__V1__SchedulerAnswer *)m;
+    struct pages_list *l = data;
+
+    for (size_t i = 0; i < a->n_entries; i++) {
+        json_array_append_new(l->rows, entry_json(l->c, a->entries[i]));
+        if (!l->c->json)
+            entry_text(l->c, a->entries[i]);
+    }
+}
+
 static int run_ls(struct ctl *c)
 {
     Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleFind find = LOA__V1__SCHEDULE_FIND__INIT;
-    json_t *list = json_array();
-    char under[LOA_AREA_CAP], after[256] = "";
+    struct pages_list l = {.c = c, .rows = json_array()};
+    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_SCHEDULER,
+                      .request = &q.base,
+                      .after = after,
+                      .each = show_entries,
+                      .data = &l};
     int64_t now_ms = clock_wall_ms();
-    bool any = false;
     const char *from = ctl_option(c, "from"), *until = ctl_option(c, "until");
-    int rc;
+    int rc =
+        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
 
-    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
-    if (rc != CTL_OK)
-        return rc;
-    if ((from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
-        (until != NULL && !when_parse(c, until, now_ms, &find.until_ms)))
-        return CTL_USAGE;
+    if (rc == CTL_OK &&
+        ((from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
+         (until != NULL && !when_parse(c, until, now_ms, &find.until_ms))))
+        rc = CTL_USAGE;
     find.under = under;
     find.limit = 100;
+    find.after = after;
     q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_FIND;
     q.find = &find;
-    do {
-        ProtobufCMessage *m;
-        find.after = after;
-        rc = link_ask(c, LINK_SCHEDULER, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__SchedulerAnswer *a = (Loa__V1__SchedulerAnswer *)m;
-            for (size_t i = 0; i < a->n_entries; i++)
-                if (c->json)
-                    json_array_append_new(list, entry_json(c, a->entries[i]));
-                else
-                    entry_text(c, a->entries[i]);
-            any = any || a->n_entries > 0;
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    if (rc == CTL_OK && !any)
-        ctl_empty(c, "không có bản tin nào trong thời gian này",
-                  "no bulletin in this time");
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    json_decref(list);
-    return rc;
+    if (rc == CTL_OK)
+        rc = pages_ask(c, &p);
+    return pages_print(&l, rc, "không có bản tin nào trong thời gian này",
+                       "no bulletin in this time");
 }
 
 static const struct option_def add_options[] = {

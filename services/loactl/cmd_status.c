@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "loa/v1/registry.pb-c.h"
-#include "loactl/link.h"
+#include "loactl/pages.h"
 #include "proto/io/clock.h"
 
 #define ID_SHOWN 8 /* Digits: `report` takes so many. */
@@ -113,66 +113,118 @@ static void status_table(const struct ctl *c, struct table *t)
         c->english ? "VOLUME" : "ÂM LƯỢNG", c->english ? "PLAYS" : "ĐANG PHÁT");
 }
 
-static int list_status(struct ctl *c,
-                       const char *under,
-                       struct table *t,
-                       json_t *list)
-{
-    Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
-    Loa__V1__DeviceStatusFind find = LOA__V1__DEVICE_STATUS_FIND__INIT;
-    json_t *revoked = NULL;
-    char after[256] = "";
-    int rc;
+/* A list of devices, and who of them is revoked; asked for when the first page
+ * has come. */
+struct status_list {
+    struct pages_list list;
+    const char *under;
+    json_t *revoked;
+};
 
-    find.under = (char *)under;
-    find.limit = 100;
-    find.after = after;
-    q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_DEVICES;
-    q.devices = &find;
-    do {
-        ProtobufCMessage *m;
-        rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
-        if (rc != CTL_OK) {
-            if (m != NULL)
-                protobuf_c_message_free_unpacked(m, NULL);
-            break;
-        }
-        Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-        if (a->n_devices > 0 && revoked == NULL)
-            revoked = find_revoked(c, under);
-        for (size_t i = 0; i < a->n_devices; i++) {
-            const char *id = a->devices[i]->device;
-            add_status(c, t, list, a->devices[i],
-                       json_object_get(revoked, id) != NULL);
-        }
-        snprintf(after, sizeof after, "%s", a->next);
-        protobuf_c_message_free_unpacked(m, NULL);
-    } while (after[0] != '\0');
-    json_decref(revoked);
-    return rc;
+static void add_statuses(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__TelemetryAnswer *a = (const Loa__V1__TelemetryAnswer *)m;
+    struct status_list *s = data;
+
+    if (a->n_devices > 0 && s->revoked == NULL)
+        s->revoked = find_revoked(s->list.c, s->under);
+    for (size_t i = 0; i < a->n_devices; i++)
+        add_status(s->list.c, &s->list.table, s->list.rows, a->devices[i],
+                   json_object_get(s->revoked, a->devices[i]->device) != NULL);
 }
 
 static int run_status(struct ctl *c)
 {
-    char under[LOA_AREA_CAP];
-    json_t *list = json_array();
-    struct table t;
-    int rc;
+    Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
+    Loa__V1__DeviceStatusFind find = LOA__V1__DEVICE_STATUS_FIND__INIT;
+    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    struct status_list s = {.list = {.c = c, .rows = json_array()},
+                            .under = under};
+    struct pages p = {.service = LINK_TELEMETRY,
+                      .request = &q.base,
+                      .after = after,
+                      .each = add_statuses,
+                      .data = &s};
+    int rc =
+        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
 
-    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
-    if (rc != CTL_OK)
-        return rc;
-    status_table(c, &t);
-    rc = list_status(c, under, &t, list);
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    else if (rc == CTL_OK && json_array_size(list) > 0)
-        table_print(c, &t);
-    else if (rc == CTL_OK)
-        ctl_empty(c, "chưa biết loa nào ở đây",
-                  "nothing is known about loudspeakers here (yet)");
-    json_decref(list);
-    return rc;
+    status_table(c, &s.list.table);
+    find.under = under;
+    find.limit = 50;
+    find.after = after;
+    q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_DEVICES;
+    q.devices = &find;
+    if (rc == CTL_OK)
+        rc = pages_ask(c, &p);
+    json_decref(s.revoked);
+    return pages_print(&s.list, rc, "chưa biết loa nào ở đây",
+                       "nothing is known about loudspeakers here (yet)");
+}
+
+/* --- counts
+ * --------------------------------------------------------------------- */
+
+static void add_summaries(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__TelemetryAnswer *a = (const Loa__V1__TelemetryAnswer *)m;
+    struct pages_list *l = data;
+
+    for (size_t i = 0; i < a->n_summaries; i++) {
+        const Loa__V1__Summary *s = a->summaries[i];
+        const uint32_t n[] = {
+            s->online_n,         s->lost_n,          s->disconnected_n,
+            s->playing_n,        s->stale_n,         s->started_today_n,
+            s->finished_today_n, s->refused_today_n, s->interrupted_today_n};
+        char text[sizeof n / sizeof n[0]][16];
+
+        for (size_t k = 0; k < sizeof n / sizeof n[0]; k++)
+            snprintf(text[k], sizeof text[0], "%u", n[k]);
+        table_row(&l->table, s->area, text[0], text[1], text[2], text[3],
+                  text[4], text[5], text[6], text[7], text[8]);
+        json_array_append_new(
+            l->rows,
+            json_pack("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "area",
+                      s->area, "online", (int)n[0], "lost", (int)n[1],
+                      "disconnected", (int)n[2], "playing", (int)n[3], "stale",
+                      (int)n[4], "started_today", (int)n[5], "finished_today",
+                      (int)n[6], "refused_today", (int)n[7],
+                      "interrupted_today", (int)n[8]));
+    }
+}
+
+static void counts_table(const struct ctl *c, struct table *t)
+{
+    if (c->english)
+        table_init(t, 10, "AREA", "ONLINE", "LOST", "OFF", "PLAY", "STALE",
+                   "STARTED", "FINISHED", "REFUSED", "CUT");
+    else
+        table_init(t, 10, "ĐỊA BÀN", "TRỰC TUYẾN", "MẤT", "NGẮT", "PHÁT", "CŨ",
+                   "BẮT ĐẦU", "XONG", "TỪ CHỐI", "DỞ DANG");
+}
+
+static int run_counts(struct ctl *c)
+{
+    Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
+    Loa__V1__SummaryFind find = LOA__V1__SUMMARY_FIND__INIT;
+    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    struct pages_list l = {.c = c, .rows = json_array()};
+    struct pages p = {.service = LINK_TELEMETRY,
+                      .request = &q.base,
+                      .after = after,
+                      .each = add_summaries,
+                      .data = &l};
+    int rc =
+        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+
+    counts_table(c, &l.table);
+    find.under = under;
+    find.after = after;
+    q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_SUMMARY;
+    q.summary = &find;
+    if (rc == CTL_OK)
+        rc = pages_ask(c, &p);
+    return pages_print(&l, rc, "chưa biết loa nào ở đây",
+                       "nothing is known about loudspeakers here (yet)");
 }
 
 /* --- report
@@ -232,64 +284,56 @@ static int judge_empty(struct ctl *c, uint8_t id[LOA_ID_BYTES])
     return CTL_OK;
 }
 
+static void add_receipts(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__TelemetryAnswer *a = (const Loa__V1__TelemetryAnswer *)m;
+    struct pages_list *l = data;
+
+    for (size_t i = 0; i < a->n_receipts; i++) {
+        const Loa__V1__DeviceReceipt *d = a->receipts[i];
+
+        json_array_append_new(l->rows,
+                              receipt_json(d->device, d->area, d->receipt));
+        receipt_row(&l->table, d->device, d->area, d->receipt);
+    }
+}
+
 static int list_report(struct ctl *c,
                        uint8_t id[LOA_ID_BYTES],
-                       struct table *t,
-                       json_t *list)
+                       struct pages_list *l)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__BulletinReport report = LOA__V1__BULLETIN_REPORT__INIT;
-    char after[256] = "";
-    int rc;
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_TELEMETRY,
+                      .request = &q.base,
+                      .after = after,
+                      .each = add_receipts,
+                      .data = l};
 
     report.bulletin_id = (ProtobufCBinaryData){LOA_ID_BYTES, id};
     report.limit = 200;
     report.after = after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_BULLETIN;
     q.bulletin = &report;
-    do {
-        ProtobufCMessage *m;
-        rc = link_ask(c, LINK_TELEMETRY, &q.base, &m);
-        if (rc != CTL_OK) {
-            if (m != NULL)
-                protobuf_c_message_free_unpacked(m, NULL);
-            break;
-        }
-        Loa__V1__TelemetryAnswer *a = (Loa__V1__TelemetryAnswer *)m;
-        for (size_t i = 0; i < a->n_receipts; i++) {
-            const Loa__V1__DeviceReceipt *d = a->receipts[i];
-            json_array_append_new(list,
-                                  receipt_json(d->device, d->area, d->receipt));
-            receipt_row(t, d->device, d->area, d->receipt);
-        }
-        snprintf(after, sizeof after, "%s", a->next);
-        protobuf_c_message_free_unpacked(m, NULL);
-    } while (after[0] != '\0');
-    return rc;
+    return pages_ask(c, &p);
 }
 
 static int run_report(struct ctl *c)
 {
     uint8_t id[LOA_ID_BYTES];
-    json_t *list = json_array();
-    struct table t;
+    struct pages_list l = {.c = c, .rows = json_array()};
     int rc = link_bulletin(c, c->positionals[0], id);
 
-    table_init(&t, 6, c->english ? "DEVICE" : "THIẾT BỊ",
+    table_init(&l.table, 6, c->english ? "DEVICE" : "THIẾT BỊ",
                c->english ? "AREA" : "ĐỊA BÀN",
                c->english ? "EVENT" : "SỰ KIỆN", c->english ? "AT" : "LÚC",
                c->english ? "BEGAN" : "LỆCH", c->english ? "REASON" : "LÝ DO");
     if (rc == CTL_OK)
-        rc = list_report(c, id, &t, list);
-    bool empty = json_array_size(list) == 0;
-    if (rc == CTL_OK && empty)
+        rc = list_report(c, id, &l);
+    if (rc == CTL_OK && json_array_size(l.rows) == 0)
         rc = judge_empty(c, id);
-    if (rc == CTL_OK && c->json)
-        out_json(json_incref(list));
-    else if (rc == CTL_OK && !empty)
-        table_print(c, &t);
-    json_decref(list);
-    return rc;
+    return pages_print(&l, rc, NULL, NULL);
 }
 
 /* --- watch
@@ -411,6 +455,8 @@ static int run_watch(struct ctl *c)
 const struct command commands_status[] = {
     {"report", "", "BULLETIN", "what every device did with a bulletin",
      "loactl report 5c0e...", NULL, 1, 1, run_report},
+    {"counts", "", "[AREA]", "counts of an area and of each one below it",
+     "loactl counts vn/08", NULL, 0, 1, run_counts},
     {"status", "", "[AREA]", "every device of an area", "loactl status vn/08",
      NULL, 0, 1, run_status},
     {"watch", "", "[AREA]", "what happens, as it happens; Ctrl-C ends it",

@@ -8,7 +8,7 @@
 #include "loa/v1/content.pb-c.h"
 #include "loa/v1/registry.pb-c.h"
 #include "loa/v1/services.pb-c.h"
-#include "loactl/link.h"
+#include "loactl/pages.h"
 
 #define HASH_DIGITS (2 * LOA_HASH_BYTES)
 #define PREFIX_MIN 8
@@ -142,6 +142,20 @@ enum link_known link_device_known(struct ctl *c,
     return known;
 }
 
+struct devices_each {
+    void (*each)(void *data, const Loa__V1__Device *d);
+    void *data;
+};
+
+static void each_device(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__RegistryAnswer *a = (const Loa__V1__RegistryAnswer *)m;
+    const struct devices_each *d = data;
+
+    for (size_t i = 0; i < a->n_devices; i++)
+        d->each(d->data, a->devices[i]);
+}
+
 enum link_known link_devices(struct ctl *c,
                              const char *under,
                              void (*each)(void *data, const Loa__V1__Device *d),
@@ -149,27 +163,21 @@ enum link_known link_devices(struct ctl *c,
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
-    char after[256] = "";
-    int rc;
+    struct devices_each d = {each, data};
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_REGISTRY,
+                      .request = &q.base,
+                      .after = after,
+                      .within_ms = LINK_TRY_MS,
+                      .each = each_device,
+                      .data = &d};
 
     find.under = (char *)under;
     find.limit = 500;
     find.after = after;
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
     q.device_find = &find;
-    do {
-        ProtobufCMessage *m;
-        rc = link_try(c, LINK_REGISTRY, &q.base, LINK_TRY_MS, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
-            for (size_t i = 0; i < a->n_devices; i++)
-                each(data, a->devices[i]);
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    return rc == CTL_OK ? LINK_KNOWN : LINK_SILENT;
+    return pages_ask(c, &p) == CTL_OK ? LINK_KNOWN : LINK_SILENT;
 }
 
 static bool is_hash(ProtobufCBinaryData h, const uint8_t hash[LOA_HASH_BYTES])
@@ -218,6 +226,32 @@ static int find_hash(struct ctl *c,
     return rc;
 }
 
+/* Contents whose hash begins with these digits. */
+struct prefix {
+    const char *text;
+    uint8_t *hash; /* Of the last one found. */
+    int n;
+};
+
+static void match(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__ContentAnswer *a = (const Loa__V1__ContentAnswer *)m;
+    struct prefix *p = data;
+    char digits[HASH_DIGITS + 1];
+
+    for (size_t i = 0; i < a->n_contents; i++) {
+        ProtobufCBinaryData h = a->contents[i]->content_hash;
+
+        if (h.len != LOA_HASH_BYTES)
+            continue;
+        loa_hex(h.data, h.len, digits);
+        if (strncmp(digits, p->text, strlen(p->text)) != 0)
+            continue;
+        memcpy(p->hash, h.data, LOA_HASH_BYTES);
+        p->n++;
+    }
+}
+
 /* The one content of ours whose hash begins with these digits. */
 static int find_prefix(struct ctl *c,
                        const char *text,
@@ -225,39 +259,27 @@ static int find_prefix(struct ctl *c,
 {
     Loa__V1__ContentRequest q = LOA__V1__CONTENT_REQUEST__INIT;
     Loa__V1__ContentFind find = LOA__V1__CONTENT_FIND__INIT;
-    char digits[HASH_DIGITS + 1], after[256] = "";
-    int n = 0;
+    struct prefix x = {.text = text, .hash = hash};
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_CONTENT,
+                      .request = &q.base,
+                      .after = after,
+                      .each = match,
+                      .data = &x};
+    int rc;
 
+    find.limit = 50;
+    find.after = after;
     q.what_case = LOA__V1__CONTENT_REQUEST__WHAT_FIND;
     q.find = &find;
-    find.limit = 50;
-    do {
-        ProtobufCMessage *m;
-        find.after = after;
-        int rc = link_ask(c, LINK_CONTENT, &q.base, &m);
-        if (rc != CTL_OK)
-            return rc;
-        Loa__V1__ContentAnswer *a = (Loa__V1__ContentAnswer *)m;
-        for (size_t i = 0; i < a->n_contents; i++) {
-            ProtobufCBinaryData h = a->contents[i]->content_hash;
-            if (h.len != LOA_HASH_BYTES)
-                continue;
-            loa_hex(h.data, h.len, digits);
-            if (strncmp(digits, text, strlen(text)) == 0) {
-                memcpy(hash, h.data, LOA_HASH_BYTES);
-                n++;
-            }
-        }
-        snprintf(after, sizeof after, "%s", a->next);
-        protobuf_c_message_free_unpacked(m, NULL);
-    } while (after[0] != '\0');
-    if (n == 1)
-        return CTL_OK;
+    rc = pages_ask(c, &p);
+    if (rc != CTL_OK || x.n == 1)
+        return rc;
     return ctl_fail(c, CTL_REFUSED,
-                    n == 0 ? "%s: không có nội dung này"
-                           : "%s: có nhiều nội dung, hãy viết dài hơn",
-                    n == 0 ? "%s: there is no such content"
-                           : "%s: several contents: give more digits",
+                    x.n == 0 ? "%s: không có nội dung này"
+                             : "%s: có nhiều nội dung, hãy viết dài hơn",
+                    x.n == 0 ? "%s: there is no such content"
+                             : "%s: several contents: give more digits",
                     text);
 }
 

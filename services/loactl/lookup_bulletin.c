@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loactl/link.h"
+#include "loactl/pages.h"
 #include "proto/civil.h"
 #include "proto/io/clock.h"
 
@@ -40,12 +40,24 @@ static void match(struct matches *found, const Loa__V1__ScheduleEntry *e)
     found->n++;
 }
 
+static void match_all(void *data, const ProtobufCMessage *m)
+{
+    const Loa__V1__SchedulerAnswer *a = (const Loa__V1__SchedulerAnswer *)m;
+
+    for (size_t i = 0; i < a->n_entries; i++)
+        match(data, a->entries[i]);
+}
+
 static int look(struct ctl *c, struct matches *found)
 {
     Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleFind find = LOA__V1__SCHEDULE_FIND__INIT;
-    char after[256] = "";
-    int rc;
+    char after[PAGES_AFTER_CAP];
+    struct pages p = {.service = LINK_SCHEDULER,
+                      .request = &q.base,
+                      .after = after,
+                      .each = match_all,
+                      .data = found};
 
     find.from_ms = clock_wall_ms() - BACK_MS;
     find.until_ms = clock_wall_ms() + AHEAD_MS;
@@ -53,19 +65,7 @@ static int look(struct ctl *c, struct matches *found)
     find.after = after;
     q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_FIND;
     q.find = &find;
-    do {
-        ProtobufCMessage *m;
-        rc = link_ask(c, LINK_SCHEDULER, &q.base, &m);
-        if (rc == CTL_OK) {
-            Loa__V1__SchedulerAnswer *a = (Loa__V1__SchedulerAnswer *)m;
-            for (size_t i = 0; i < a->n_entries; i++)
-                match(found, a->entries[i]);
-            snprintf(after, sizeof after, "%s", a->next);
-        }
-        if (m != NULL)
-            protobuf_c_message_free_unpacked(m, NULL);
-    } while (rc == CTL_OK && after[0] != '\0');
-    return rc;
+    return pages_ask(c, &p);
 }
 
 static int choose(struct ctl *c, const struct matches *found)

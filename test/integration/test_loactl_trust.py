@@ -156,3 +156,40 @@ def test_what_an_approver_hears_is_the_content(tmp_path):
             if fine:
                 assert out.read_bytes() == good
                 out.unlink()
+
+
+def test_short_id_of_a_ground_twin_approves_nothing(tmp_path):
+    """Eight digits were enough to approve, and can be ground: another sound
+    with the same beginning was signed. The file that was heard says which."""
+    wanted, pre_skip, good = sound(tmp_path, 440)
+    root = new_root()
+    ministry = root.authority("ministry", "vn")
+    minh = ministry.staff("minh", "vn/08", powers=CONTENT_APPROVE)
+    identity = minh.save(str(tmp_path / "minh.id"))
+    heard, bent = tmp_path / "đã nghe.opus", tmp_path / "bent.opus"
+    heard.write_bytes(good)
+    bent.write_bytes(edited(good, 0, lambda p: put(p, 28 + 16, b"\0\x80")))
+    with Broker(root) as broker:
+        ingest = Ingest(broker, ministry.service("ci", "content-ingest", "vn"))
+        ingest.pre_skip = pre_skip
+
+        def approve(what):
+            return subprocess.run(
+                [os.path.join(BUILD, "loactl"), "--identity", identity,
+                 "--port", str(broker.port), "--lang", "en", "content",
+                 "approve", what], capture_output=True, text=True, timeout=60,
+                check=False)
+        for short in wanted.hex()[:8], wanted.hex()[:63]:
+            done = approve(short)
+            assert done.returncode == 2 and "all 64 digits" in done.stderr
+        done = approve(str(bent))
+        assert done.returncode == 2 and "not a file" in done.stderr
+        ingest.pre_skip = pre_skip + 1      # A manifest that skips more.
+        done = approve(str(heard))
+        assert done.returncode == 4 and "do not approve" in done.stderr
+        assert not ingest.approvals
+        ingest.pre_skip = pre_skip
+        done = approve(str(heard))
+        assert done.returncode == 0, done.stderr
+    body = content.ContentManifest.FromString(ingest.approvals[0].body)
+    assert body.content_hash == wanted and len(ingest.approvals) == 1
