@@ -1,0 +1,197 @@
+/* The registry's core: who is known, and who is revoked. */
+
+#include "asking.h"
+
+static uint8_t chain_store[LOA_CERTIFICATE_BYTES_MAX];
+
+/* --- principals and revocation ---------------------------------------------
+ */
+
+/* Make a certificate of the ministry known. */
+static const struct registry_answer *add(const char *name,
+                                         const char *area,
+                                         uint8_t key_n,
+                                         uint64_t serial)
+{
+    struct loa_key key = world_key(key_n);
+    struct registry_request q = {.what = REGISTRY_PRINCIPAL_ADD};
+    size_t len;
+
+    world_certificate(&authority_key, &key, name, area, LOA_ROLE_STAFF,
+                      LOA_POWER_SCHEDULE, serial, chain_store, &len);
+    q.add.certificates[0] = (struct loa_bytes){chain_store, len};
+    q.add.certificates[1] = identity.certificates[1];
+    q.add.certificates_n = 2;
+    return world_ask("vn", STAFF, 100, &q, NOW);
+}
+
+static const struct registry_answer *revoke(const char *area,
+                                            uint32_t powers,
+                                            const char *id,
+                                            int64_t now_ms)
+{
+    struct registry_request q = {
+        .what = REGISTRY_REVOKE,
+        .revoke = {.principal = id, .reason = "mất khóa"}};
+
+    return world_ask(area, powers, 101, &q, now_ms);
+}
+
+static void test_revoke(void)
+{
+    world_reset();
+    world_event(REGISTRY_TICK, NOW);
+    CHECK_INT("first list", registry.trust_number, 1);
+    CHECK_INT("add", add("an", "vn/08", 20, 7)->status.code, REFUSAL_NONE);
+    CHECK_INT("somebody else", add("ba", "vn/08", 30, 70)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("add again", add("an", "vn/08", 20, 7)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("add again", update.flags & REGISTRY_WRITE, 0);
+    CHECK_INT("one serial, two keys", add("an", "vn/08", 21, 7)->status.code,
+              REFUSAL_CONFLICT);
+    registry.principals.principals_n = PRINCIPALS_MAX;
+    CHECK_INT("full", add("an", "vn/08", 21, 8)->status.code,
+              REFUSAL_TOO_LARGE);
+    registry.principals.principals_n = 2;
+    CHECK_INT("the next certificate", add("an", "vn/08", 21, 8)->status.code,
+              REFUSAL_NONE);
+
+    CHECK_INT("no power",
+              revoke("vn", STAFF & ~LOA_POWER_REVOKE, "an", NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("elsewhere", revoke("vn/66", STAFF, "an", NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("nobody", revoke("vn", STAFF, "nobody", NOW)->status.code,
+              REFUSAL_NOT_FOUND);
+    CHECK_INT("nobody's name", revoke("vn", STAFF, "a/b", NOW)->status.code,
+              REFUSAL_INVALID);
+    CHECK_INT("both", revoke("vn/08", LOA_POWER_REVOKE, "an", NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("both", update.revoked_n, 2);
+    CHECK_INT("number", update.answer.revocation_number, 2);
+    CHECK_INT("again", revoke("vn", STAFF, "an", NOW)->revocation_number, 2);
+    CHECK_INT("again", update.flags & REGISTRY_SAVE_TRUST, 0);
+    CHECK_INT("on the list", registry.revoked.entries_n, 2);
+    registry.trust_at_ms = NOW + 1000 * DAY;
+    world_event(REGISTRY_TICK, NOW + 1031 * DAY);
+    CHECK_INT("off the list when nobody can believe it",
+              registry.revoked.entries_n, 0);
+}
+
+static void test_names_are_not_taken(void)
+{
+    char code[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    add("an", "vn/08", 20, 7);
+    CHECK_INT("a person's",
+              ask_code("vn", STAFF, 1, "an", COMMUNE, NOW)->status.code,
+              REFUSAL_EXISTS);
+    memcpy(code, ask_code("vn", STAFF, 2, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("a device's", add("d1", "vn/08", 21, 9)->status.code,
+              REFUSAL_EXISTS);
+    CHECK_INT("a person's key", enrol(code, "d1", 20, NOW)->status.code,
+              REFUSAL_EXISTS);
+}
+
+static void test_revoke_device(void)
+{
+    char code[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("waiting", revoke("vn", STAFF, "d1", NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("its code is void", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    memcpy(code, ask_code("vn", STAFF, 2, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("new code", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("revoked", revoke("vn", STAFF, "d1", NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("revoked", update.revoked_n, 1);
+    CHECK_INT("not again", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_REVOKED);
+    memcpy(code, ask_code("vn", STAFF, 3, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("nor with another code", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_REVOKED);
+    CHECK_INT("others", revoke("vn/66", STAFF, "d1", NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("a new key", enrol(code, "d1", 11, NOW)->status.code,
+              REFUSAL_NONE);
+    memcpy(code, ask_code("vn", STAFF, 4, "d2", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("one key, two devices", enrol(code, "d2", 11, NOW)->status.code,
+              REFUSAL_EXISTS);
+}
+
+static void test_full_list(void)
+{
+    struct revoked_entry e = {.not_after_ms = NOW + DAY};
+    size_t n = registry.revoked.entries_n;
+
+    world_reset();
+    add("an", "vn/08", 20, 7);
+    for (n = 0; n < REVOKED_MAX; n++) {
+        e.serial = UINT64_MAX - n;
+        if (revoked_add(&registry.revoked, &e) != LOA_OK)
+            break;
+    }
+    CHECK_INT("thousands fit", n > 4000, 1);
+    for (e.serial = 1; revoked_add(&registry.revoked, &e) == LOA_OK;)
+        e.serial++;
+    n = registry.revoked.entries_n;
+    CHECK_INT("full", revoke("vn", STAFF, "an", NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("nothing changed", registry.revoked.entries_n, n);
+    CHECK_INT("nothing changed", update.flags & REGISTRY_WRITE, 0);
+    CHECK_INT("nothing changed", registry.principals.principals[0].revoked, 0);
+}
+
+/* More certificates of one name than a list holds. */
+static void test_too_many_of_a_name(void)
+{
+    struct principal p = {
+        .id = "an", .area = "vn/08", .not_after_ms = NOW + DAY};
+
+    world_reset();
+    for (p.serial = 1; p.serial <= REVOKED_MAX + 1; p.serial++)
+        principals_add(&registry.principals, &p);
+    CHECK_INT("too many", revoke("vn", STAFF, "an", NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("none revoked", registry.revoked.entries_n, 0);
+}
+
+static void test_own_chain(void)
+{
+    struct registry_request q = {.what = REGISTRY_PRINCIPAL_ADD};
+
+    world_reset();
+    q.add.certificates[0] = identity.certificates[0];
+    q.add.certificates[1] = identity.certificates[1];
+    q.add.certificates_n = 2;
+    CHECK_INT("add", world_ask("vn", STAFF, 1, &q, NOW)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("itself", revoke("vn", STAFF, "registry_vn", NOW)->status.code,
+              REFUSAL_IN_USE);
+}
+
+int main(void)
+{
+    if (sodium_init() < 0)
+        return 1;
+    test_revoke();
+    test_names_are_not_taken();
+    test_revoke_device();
+    test_full_list();
+    test_too_many_of_a_name();
+    test_own_chain();
+    return CHECK_DONE();
+}
