@@ -146,11 +146,11 @@ static int take_arg(struct load *l,
                     char name[CONFIG_ENV_LEN_MAX],
                     const char **value)
 {
-    const char *text = argv[0] + 2;
+    bool dashes = strncmp(argv[0], "--", 2) == 0;
+    const char *text = argv[0] + (dashes ? 2 : 0);
     size_t len = strcspn(text, "=");
 
-    if (strncmp(argv[0], "--", 2) != 0 || len == 0 ||
-        len >= CONFIG_ENV_LEN_MAX) {
+    if (!dashes || len == 0 || len >= CONFIG_ENV_LEN_MAX) {
         complain(l, "%s: this is not an option, see --help", argv[0]);
         return 0;
     }
