@@ -30,18 +30,26 @@ static void stderr_back(int kept)
     close(kept);
 }
 
+/* libsndfile works on the descriptor's own position, and closes a descriptor
+ * that it refuses even when it is told to leave it: so it gets a copy. */
 static SNDFILE *open_again(const struct input *in, SF_INFO *info)
 {
     SNDFILE *file;
-    int kept;
+    int kept, copy;
 
-    /* libsndfile works on the descriptor's own position. */
     memset(info, 0, sizeof *info);
-    if (lseek(in->fd, 0, SEEK_SET) != 0)
+    copy = fcntl(in->fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0 || lseek(copy, 0, SEEK_SET) != 0) {
+        if (copy >= 0)
+            close(copy);
         return NULL;
+    }
     kept = stderr_away();
-    file = sf_open_fd(in->fd, SFM_READ, info, SF_FALSE);
+    file = sf_open_fd(copy, SFM_READ, info, SF_TRUE);
     stderr_back(kept);
+    /* Not every refusal closes it. */
+    if (file == NULL && fcntl(copy, F_GETFD) >= 0)
+        close(copy);
     return file;
 }
 
