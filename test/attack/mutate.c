@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "test/attack/tree.h"
+#include "test/attack/bend.h"
 #include "test/unit/speaker/world.h"
 
 #define EPOCH_N 2000
@@ -27,20 +27,11 @@ static struct town_content evil, good, speech;
 /* --- chance ------------------------------------------------------------------
  */
 
-static uint64_t state;
-
-static uint64_t draw(void)
-{
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
+static struct bender bender;
 
 static size_t below(size_t n)
 {
-    return n == 0 ? 0 : (size_t)(draw() % n);
+    return bend_below(&bender, n);
 }
 
 /* --- what was recorded
@@ -156,135 +147,10 @@ static void record_all(int64_t at_ms)
 /* --- mutations
  * ----------------------------------------------------------------- */
 
-static struct tree tree, donor;
-static struct node *all[2 * TREE_NODES_MAX];
-
 static const ProtobufCMessageDescriptor *root_of(const struct recorded *r)
 {
     return r->kind == CONTENT ? &loa__v1__audio_packet__descriptor
                               : &loa__v1__envelope__descriptor;
-}
-
-static size_t collect(struct node *n, size_t count)
-{
-    for (; n != NULL; n = n->next) {
-        all[count++] = n;
-        count = collect(n->child, count);
-    }
-    return count;
-}
-
-static uint8_t *room(struct tree *t, size_t len)
-{
-    if (len > TREE_ROOM - t->room_n)
-        return NULL;
-    t->room_n += len;
-    return t->room + t->room_n - len;
-}
-
-static void bend_number(struct node *n)
-{
-    static const uint64_t odd[] = {
-        0,          1,          2,          3,          0x7f,
-        0xffffffff, 1ull << 31, 1ull << 62, 1ull << 63, UINT64_MAX};
-
-    switch (below(5)) {
-        case 0:
-            n->value = odd[below(sizeof odd / sizeof odd[0])];
-            break;
-        case 1:
-            n->value += below(2) ? 1 : UINT64_MAX;
-            break;
-        case 2:
-            n->value ^= 1ull << below(64);
-            break;
-        case 3:
-            n->value += (uint64_t)((int64_t)below(2000) - 1000) *
-                        (below(2) ? 1 : 86400000);
-            break;
-        default:
-            n->value = draw() >> below(64);
-    }
-}
-
-static void bend_bytes(struct node *n)
-{
-    size_t len = n->len, change = below(4);
-    uint8_t *p;
-
-    if (change == 1 && len > 0)
-        len -= 1 + below(len);
-    if (change == 2)
-        len += 1 + below(40);
-    p = room(&tree, len);
-    if (p == NULL)
-        return;
-    for (size_t i = 0; i < len; i++)
-        p[i] = i < n->len ? n->data[i] : (uint8_t)draw();
-    if (change == 0 && len > 0)
-        p[below(len)] ^= (uint8_t)(1u << below(8));
-    if (change == 3)
-        for (size_t i = 0; i < len; i++)
-            p[i] = (uint8_t)draw();
-    n->data = p;
-    n->len = len;
-    n->type = NULL;
-}
-
-/* A part of another genuine message in the place of one of this. */
-static void splice(struct node *n, size_t own_n, size_t n_all)
-{
-    size_t from = below(n_all - own_n), k;
-
-    for (k = 0; k < n_all - own_n; k++) {
-        const struct node *d = all[own_n + (from + k) % (n_all - own_n)];
-
-        if (d->in == n->in && d->number == n->number && d->wire == n->wire) {
-            struct node *next = n->next;
-
-            *n = *d;
-            n->next = next;
-            return;
-        }
-    }
-}
-
-static void bend(struct node **top, size_t own_n, size_t n_all)
-{
-    struct node *n = all[below(own_n)], *copy;
-    /* A part that was lent by the other message keeps its shape: bent further,
-     * it could come to hold itself. */
-    bool own = n >= tree.nodes && n < tree.nodes + TREE_NODES_MAX;
-
-    switch (own ? below(8) : 7) {
-        case 0: /* Gone. */
-            if (n->next != NULL)
-                *n = *n->next;
-            else if (*top == n)
-                *top = NULL;
-            else
-                n->wire = 0;
-            break;
-        case 1: /* Twice. */
-            if (tree.nodes_n == TREE_NODES_MAX)
-                break;
-            copy = &tree.nodes[tree.nodes_n++];
-            *copy = *n;
-            n->next = copy;
-            break;
-        case 2: /* A field of another number. */
-            n->number = 1 + (uint32_t)below(20);
-            break;
-        case 3:
-        case 4:
-            splice(n, own_n, n_all);
-            break;
-        default:
-            if (n->wire == 0)
-                bend_number(n);
-            else
-                bend_bytes(n);
-    }
 }
 
 /* The attacker signs what has become of it, with the key that it has. */
@@ -295,7 +161,7 @@ static void sign_again(struct node *top, const struct person *by)
     struct loa_key key = by->key;
     size_t len, given = 0;
     uint64_t type = 0;
-    uint8_t *p = room(&tree, LOA_SIGNATURE_BYTES);
+    uint8_t *p = bend_room(&bender.tree, LOA_SIGNATURE_BYTES);
 
     for (n = top; n != NULL && n->number != 1; n = n->next) {
     }
@@ -335,15 +201,16 @@ static size_t mutate(const struct recorded *r,
     struct node *top, *from;
     size_t own_n, n_all, steps = 1 + below(2) * below(4), len;
 
-    tree.nodes_n = tree.room_n = donor.nodes_n = 0;
-    if (!tree_parse(&tree, root_of(r), r->l.data, r->l.len, &top) ||
-        !tree_parse(&donor, root_of(other), other->l.data, other->l.len, &from))
+    bender.tree.nodes_n = bender.tree.room_n = bender.donor.nodes_n = 0;
+    if (!tree_parse(&bender.tree, root_of(r), r->l.data, r->l.len, &top) ||
+        !tree_parse(&bender.donor, root_of(other), other->l.data, other->l.len,
+                    &from))
         abort(); /* They are well formed. */
     for (size_t i = 0; i < steps; i++) {
-        own_n = collect(top, 0);
-        n_all = collect(from, own_n);
+        own_n = bend_collect(&bender, top, 0);
+        n_all = bend_collect(&bender, from, own_n);
         if (own_n > 0 && n_all > own_n)
-            bend(&top, own_n, n_all);
+            bend(&bender, &top, root_of(r), own_n, n_all);
         if (tree_len(top) > cap)
             return 0;
     }
@@ -509,7 +376,7 @@ int main(int argc, char *argv[])
         uint64_t now = n - done < EPOCH_N ? n - done : EPOCH_N;
 
         /* Each epoch has a seed of its own, so that one can be repeated. */
-        state = seed * 1000003 + done;
+        bender.state = seed * 1000003 + done;
         if (!epoch(&grants[done / EPOCH_N % GRANTS_N], now)) {
             printf("seed=%" PRIu64 " epoch at %" PRIu64 "\n", seed, done);
             return 1;

@@ -14,6 +14,8 @@
 #include "loa/v1/device.pb-c.h"
 #include "loa/v1/envelope.pb-c.h"
 #include "loa/v1/programme.pb-c.h"
+#include "loa/v1/registry.pb-c.h"
+#include "loa/v1/services.pb-c.h"
 
 #define TREE_NODES_MAX 2048
 #define TREE_ROOM (256 * 1024)
@@ -51,6 +53,18 @@ static const struct {
      &loa__v1__certificate__descriptor},
     {&loa__v1__audio_packet__descriptor, "signed",
      &loa__v1__audio_packet_body__descriptor},
+    {&loa__v1__principal_add__descriptor, "certificates",
+     &loa__v1__certificate__descriptor},
+    {&loa__v1__enrolment__descriptor, "certificates",
+     &loa__v1__certificate__descriptor},
+    {&loa__v1__registry_answer__descriptor, "enrolment",
+     &loa__v1__enrolment__descriptor},
+    {&loa__v1__content_approve__descriptor, "approval",
+     &loa__v1__envelope__descriptor},
+    {&loa__v1__schedule_add__descriptor, "approval",
+     &loa__v1__envelope__descriptor},
+    {&loa__v1__schedule_change__descriptor, "approval",
+     &loa__v1__envelope__descriptor},
 };
 
 static const ProtobufCMessageDescriptor *tree_body(uint64_t type)
@@ -68,6 +82,22 @@ static const ProtobufCMessageDescriptor *tree_body(uint64_t type)
             return &loa__v1__trust_list__descriptor;
         case LOA__V1__TYPE__TYPE_ACK:
             return &loa__v1__ack__descriptor;
+        case LOA__V1__TYPE__TYPE_LOGIN:
+            return &loa__v1__login__descriptor;
+        case LOA__V1__TYPE__TYPE_RECEIPTS:
+            return &loa__v1__receipt_batch__descriptor;
+        case LOA__V1__TYPE__TYPE_ENROL:
+            return &loa__v1__enrol_request__descriptor;
+        case LOA__V1__TYPE__TYPE_REGISTRY_REQUEST:
+            return &loa__v1__registry_request__descriptor;
+        case LOA__V1__TYPE__TYPE_REGISTRY_ANSWER:
+            return &loa__v1__registry_answer__descriptor;
+        case LOA__V1__TYPE__TYPE_CONTENT_REQUEST:
+            return &loa__v1__content_request__descriptor;
+        case LOA__V1__TYPE__TYPE_SCHEDULER_REQUEST:
+            return &loa__v1__scheduler_request__descriptor;
+        case LOA__V1__TYPE__TYPE_TELEMETRY_REQUEST:
+            return &loa__v1__telemetry_request__descriptor;
         default:
             return NULL;
     }
