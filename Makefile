@@ -183,19 +183,25 @@ format: ## rewrite sources with clang-format
 	@clang-format -i $(C_FILES)
 
 FUZZ_S ?= 20
-fuzz: $(FUZZERS:%=build/fuzz/%) ## run every fuzzer FUZZ_S seconds each (clang)
-	@for f in $^; do n=$$(basename $$f); mkdir -p build/corpus/$$n; \
-	  $$f -max_total_time=$(FUZZ_S) -max_len=8192 -print_final_stats=1 \
-	      build/corpus/$$n $$(ls -d test/fuzz/corpus/$$n 2>/dev/null) \
-	      > build/corpus/$$n.log 2>&1 || { tail -n 30 build/corpus/$$n.log; echo "FAIL fuzz $$n"; exit 1; }; \
-	  echo "  ok    fuzz $$n $$(grep -o 'number_of_executed_units: *[0-9]*' build/corpus/$$n.log | tr -dc 0-9) runs"; done
+HOURS  ?=
+fuzz: $(FUZZERS:%=build/fuzz/%) ## every fuzzer FUZZ_S seconds of CPU each; HOURS=N: so much together
+	@/usr/bin/python3 test/fuzz/run.py $(if $(HOURS),--hours $(HOURS),--seconds $(FUZZ_S))
+fuzz-keep: $(FUZZERS:%=build/fuzz/%) ## what they found out back into test/fuzz/corpus, minimised
+	@/usr/bin/python3 test/fuzz/run.py --keep
+.PHONY: fuzz-keep
 
 # A harness begins with a comment "link:" and the pure sources that it needs.
-build/fuzz/%: test/fuzz/fuzz_%.c $(PB_C) $(wildcard proto/*.[ch] services/*/*.[ch])
-	@mkdir -p $(@D)
-	@echo "  FUZZ  $*"; $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS) $< \
-	  $$(awk '{sub(/.*link:/, ""); sub(/^ \* /, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) $(wildcard proto/*.c) $(PB_C) \
+FUZZ_CC = $(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer$(1),address,undefined \
+  -fno-sanitize-recover=all -I. -Iservices -Idevices -isystem $(G) $(SYS)
+FUZZ_O := $(patsubst %.c,build/fuzz/obj/%.o,$(wildcard proto/*.c) $(PB_C))
+build/fuzz/obj/%.o: %.c $(PB_C) $(wildcard proto/*.h)
+	@mkdir -p $(@D); echo "  FUZZ  $<"; $(call FUZZ_CC,-no-link) -w -c $< -o $@
+build/fuzz/libproto.a: $(FUZZ_O)
+	@rm -f $@; $(AR) rcs $@ $^
+build/fuzz/%: test/fuzz/fuzz_%.c build/fuzz/libproto.a $(wildcard proto/io/*.[ch] services/*/*.[ch] devices/*/*.[ch] \
+    broker-plugins/*/*.[ch] test/fuzz/*.h test/attack/*.h test/unit/*/*.h)
+	@echo "  FUZZ  $*"; $(FUZZ_CC) $< \
+	  $$(awk '{sub(/.*link:/, ""); sub(/^ \* /, ""); e = sub(/\*\//, ""); print; if (e) exit}' $<) build/fuzz/libproto.a \
 	  $(call libs,$(PKGS_PROTO) $(PKGS_NAMES)) -lcsv -lm -o $@
 
 # What the plugin costs the broker: see test/bench/broker.py --help.
@@ -276,7 +282,7 @@ deps-test: ## install those that the tests need too
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s@
-	@echo "  SAN=address,undefined  TEST=1  V=1  CC=clang  FUZZ_S=600"
+	@echo "  SAN=address,undefined  TEST=1  V=1  CC=clang  FUZZ_S=600  HOURS=4"
 
 .PHONY: all units print-units lint check check-runtime check-unit check-pure check-format format fuzz clean deps deps-test demo run test help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

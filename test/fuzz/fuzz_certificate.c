@@ -9,11 +9,45 @@
 
 #include "proto/certificate.h"
 #include "proto/text.h"
+#include "test/fuzz/mutator.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct loa_key key;
+
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    (void)data;
+    (void)chance;
+    return mutator_whole(len, 0, &loa__v1__certificate__descriptor, part);
+}
+
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    struct loa_certificate c = {.serial = 1,
+                                .subject = {1},
+                                .principal = "lan",
+                                .name = "Nguyễn Thị Lan",
+                                .role = (enum loa_role)(1 + chance % 5),
+                                .area = "vn/08/070",
+                                .powers = LOA_POWER_COMMAND,
+                                .not_after_ms = 1};
+    size_t len = 0;
+    int rv;
+
+    if (c.role == LOA_ROLE_SERVICE)
+        strcpy(c.service, "scheduler");
+    rv = loa_certificate_issue(&c, &key, out, cap, &len);
+    assert(rv == LOA_OK);
+    return len;
+}
+
+static const struct mutator_key keys[] = {{&key, NULL, 0}};
+static const struct mutator mutator = {find, seed, keys, 1};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -8,8 +8,26 @@
 
 #include "content-ingest/wire.h"
 #include "content-ingest/worker_line.h"
+#include "test/fuzz/mutator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* The same bytes are read as each of them. */
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    static const ProtobufCMessageDescriptor *const types[] = {
+        &loa__v1__content_request__descriptor, &loa__v1__want__descriptor,
+        &loa__v1__programme__descriptor,
+        &loa__v1__content_manifest__descriptor};
+
+    (void)data;
+    return mutator_whole(len, 0, types[chance % 4], part);
+}
+
+static const struct mutator mutator = {.find = find};
 
 static _Alignas(16) uint8_t memory[1 << 20];
 static struct loa_arena arena;

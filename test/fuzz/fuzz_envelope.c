@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "proto/envelope.h"
+#include "test/fuzz/mutator.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -16,6 +16,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define ROOM (4 * LOA_ENVELOPE_BYTES_MAX + 8192)
 
 static struct loa_key key;
+
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    (void)data;
+    (void)chance;
+    return mutator_whole(len, 0, &loa__v1__envelope__descriptor, part);
+}
+
+/* With any message that an envelope may hold, empty: the mutator fills it. */
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    struct loa_header h = {.type = (enum loa_type)(chance % 28),
+                           .area = "vn/08",
+                           .expires_at_ms = 1};
+    struct loa_signer signer = {&key, NULL, 0};
+    size_t len = 0;
+
+    return loa_envelope_seal(&h, &signer, out, cap, &len) == LOA_OK ? len : 0;
+}
+
+static const struct mutator_key keys[] = {{&key, NULL, 0}};
+static const struct mutator mutator = {find, seed, keys, 1};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

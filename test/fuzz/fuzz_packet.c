@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/audio.h"
+#include "test/fuzz/mutator.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -16,6 +17,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define ROOM (2 * LOA_PACKET_BYTES_MAX + 1024)
 
 static struct loa_key key;
+
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    (void)data;
+    (void)chance;
+    return mutator_whole(len, 0, &loa__v1__audio_packet__descriptor, part);
+}
+
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    static const uint8_t frame[LOA_FRAME_BYTES_MAX] = {0x78};
+    struct loa_packet k = {.sequence = (uint32_t)chance,
+                           .frames_n = 1 + chance % LOA_PACKET_FRAMES};
+    size_t len = 0;
+    int rv;
+
+    for (size_t i = 0; i < k.frames_n; i++)
+        k.frames[i] = (struct loa_bytes){frame, 1 + chance % 60};
+    rv = loa_packet_seal(&k, &key, out, cap, &len);
+    assert(rv == LOA_OK);
+    return len;
+}
+
+static const struct mutator_key keys[] = {{&key, NULL, 0}};
+static const struct mutator mutator = {find, seed, keys, 1};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

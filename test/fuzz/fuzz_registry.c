@@ -18,6 +18,7 @@
 #include "loa/v1/registry.pb-c.h"
 #include "proto/text.h"
 #include "registry/wire.h"
+#include "test/fuzz/mutator.h"
 
 #define CHECK(what)  \
     do {             \
@@ -26,6 +27,44 @@
     } while (0)
 
 #define ANSWER_MAX 57344
+
+/* One of the operations: how, who, the length of its message, little end first,
+ * and the message. */
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    size_t at = 0, n = 0;
+
+    for (; len - at >= 4; n++) {
+        size_t body = data[at + 2] | (size_t)data[at + 3] << 8;
+
+        if (body > len - at - 4)
+            body = len - at - 4;
+        if (chance % (n + 1) == 0) {
+            const uint8_t how = data[at] % 5;
+
+            *part = (struct mutator_part){
+                how == 2 || how == 3 ? &loa__v1__enrol_request__descriptor
+                                     : &loa__v1__registry_request__descriptor,
+                at + 4, body, LEN_LITTLE};
+        }
+        at += 4 + body;
+    }
+    return n > 0;
+}
+
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    (void)cap;
+    /* Two operations of any kind, empty: the mutator fills them. */
+    memcpy(out, &chance, sizeof chance);
+    out[2] = out[3] = out[6] = out[7] = 0;
+    return 8;
+}
+
+static const struct mutator mutator = {.find = find, .seed = seed};
 
 static uint8_t memory[1 << 20];
 static char code[LOA_CODE_CAP], code_device[LOA_PRINCIPAL_CAP];

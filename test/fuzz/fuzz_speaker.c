@@ -14,10 +14,113 @@
  * anything. */
 
 #include "../unit/speaker/world.h"
+#include "test/fuzz/mutator.h"
 
 static struct town town;
 static struct world w;
 static struct letter l;
+
+/* What a row of give() speaks of; see there. */
+static const ProtobufCMessageDescriptor *body_type(uint8_t what)
+{
+    static const ProtobufCMessageDescriptor *const types[] = {
+        &loa__v1__programme__descriptor,  &loa__v1__head__descriptor,
+        &loa__v1__head__descriptor,       &loa__v1__command__descriptor,
+        &loa__v1__trust_list__descriptor, &loa__v1__ack__descriptor};
+
+    if (what < 0xc0)
+        return types[what % 6];
+    return what < 0xd0 ? &loa__v1__audio_packet__descriptor
+                       : &loa__v1__envelope__descriptor;
+}
+
+/* One of the operations that carry a message. */
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    size_t at = 0, n = 0;
+
+    while (at < len) {
+        uint8_t what = data[at++];
+        size_t body;
+
+        if (what >= 0xe0)
+            continue;
+        if (len - at < 2)
+            break;
+        body = (size_t)(data[at] << 8 | data[at + 1]);
+        at += 2;
+        if (body > len - at)
+            body = len - at;
+        n++;
+        if (chance % n == 0)
+            *part = (struct mutator_part){body_type(what), at, body, LEN_BIG};
+        at += body;
+    }
+    return n > 0;
+}
+
+static size_t put(uint8_t *out, uint8_t what, const uint8_t *body, size_t len)
+{
+    out[0] = what;
+    out[1] = (uint8_t)(len >> 8);
+    out[2] = (uint8_t)len;
+    memcpy(out + 3, body, len);
+    return 3 + len;
+}
+
+/* A programme without approval, the head that goes with it, time to play it. */
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    static struct letter sealed;
+    static _Alignas(16) uint8_t room[4 * LOA_ENVELOPE_BYTES_MAX];
+    static struct town_content content;
+    struct loa_arena arena;
+    struct loa_envelope e;
+    int64_t at_ms = world_at_ms(&w);
+    struct town_bulletin b = {1, 0, &content, {at_ms + 3 * SECOND}, NULL, true};
+    uint64_t version = (uint64_t)at_ms + chance % 1000;
+    size_t len = 0;
+    int rv;
+
+    if (content.m.frames_n == 0)
+        town_content(&content, 1, 40);
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)
+            town_programme(&town, NULL, version, &b, 1, NULL, at_ms, &sealed);
+        else
+            town_head(&town, NULL, at_ms, version, NULL, NULL, &sealed);
+        loa_arena_init(&arena, room, sizeof room);
+        rv = loa_envelope_parse(
+            &arena, (struct loa_bytes){sealed.data, sealed.len}, &e);
+        assert(rv == LOA_OK && e.header.body.len + 3 + len < cap);
+        len +=
+            put(out + len, (uint8_t)i, e.header.body.data, e.header.body.len);
+    }
+    town_packet(&content, (uint32_t)(chance % 4), NULL, &sealed);
+    len += put(out + len, 0xc0, sealed.data, sealed.len);
+    out[len++] = 0xf7;
+    return len;
+}
+
+static struct mutator_key keys[5];
+static const struct mutator mutator = {find, seed, keys, 5};
+
+static void keys_init(void)
+{
+    const struct person *who[] = {&town.scheduler, &town.registry,
+                                  &town.commander, &town.collector};
+    static struct loa_key stream;
+    static const uint8_t bytes[32] = {1, 0xc0}; /* As town_content() has it. */
+
+    loa_key_from_seed(&stream, bytes);
+    keys[0] = (struct mutator_key){&stream, NULL, 0};
+    for (size_t i = 0; i < 4; i++)
+        keys[i + 1] = (struct mutator_key){&who[i]->key, who[i]->certificates,
+                                           who[i]->certificates_n};
+}
 
 static size_t take(const uint8_t **data, size_t *size, uint8_t *out, size_t max)
 {
@@ -62,19 +165,25 @@ static void give(uint8_t what, const uint8_t *body, size_t len)
     world_give(&w, rows[i].kind, t.area, rows[i].to_me, &l, what & 0x80);
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    assert(sodium_init() >= 0);
+    town_init(&town);
+    keys_init();
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t body[8192];
-    static bool ready;
 
-    if (!ready) {
-        ready = sodium_init() >= 0;
-        town_init(&town);
-        world_init(&w, &town);
-        world_boot(&w, NULL);
-    }
     /* One life for all inputs: they may build on each other. */
     if (!w.running)
         world_boot(&w, NULL);
@@ -104,8 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     assert(w.plays_n == 0);
-    /* The disk of the world is finite. */
-    if (w.all_n > WORLD_RECEIPTS_MAX / 2) {
+    /* The disk of the world is finite, and so are the certificates. */
+    if (w.all_n > WORLD_RECEIPTS_MAX / 2 || world_at_ms(&w) > T0 + 30 * DAY) {
         world_kill(&w);
         world_init(&w, &town);
     }

@@ -12,6 +12,25 @@
 #include "speaker/memo.h"
 #include "speaker/slot.h"
 #include "speaker/wire.h"
+#include "test/fuzz/mutator.h"
+
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    static const ProtobufCMessageDescriptor *const types[] = {
+        &loa__v1__programme__descriptor, &loa__v1__content_manifest__descriptor,
+        &loa__v1__command__descriptor,   &loa__v1__head__descriptor,
+        &loa__v1__ack__descriptor,       &loa__v1__registry_answer__descriptor};
+    size_t i = len > 0 ? data[0] % 8 : 8;
+
+    if (i > 4)
+        return false; /* A format of the disk's, which is no protobuf. */
+    return mutator_whole(len, 1, types[i + (i == 4 && chance % 2)], part);
+}
+
+static const struct mutator mutator = {.find = find};
 
 static _Alignas(16) uint8_t scratch[512 * 1024];
 static struct programme programme;

@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "loa/v1/envelope.pb-c.h"
+#include "test/fuzz/mutator.h"
 #include "test/unit/proto/world.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -13,6 +14,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct world world;
 static struct loa_trust trust, before;
+
+static bool find(const uint8_t *data,
+                 size_t len,
+                 uint64_t chance,
+                 struct mutator_part *part)
+{
+    (void)data;
+    (void)chance;
+    return mutator_whole(len, 0, &loa__v1__trust_list__descriptor, part);
+}
+
+static size_t seed(uint64_t chance, uint8_t *out, size_t cap)
+{
+    Loa__V1__TrustList m = LOA__V1__TRUST_LIST__INIT;
+    Loa__V1__Revocation r = LOA__V1__REVOCATION__INIT, *refs[] = {&r};
+    uint64_t serials[] = {chance % 7, chance % 5};
+
+    (void)cap;
+    r.issuer =
+        (ProtobufCBinaryData){LOA_KEY_BYTES, world.commune.key.public_key};
+    r.floor_serial = chance % 3;
+    r.serials = serials;
+    r.n_serials = 2;
+    m.number = chance % 1000;
+    m.revocations = refs;
+    m.n_revocations = 1;
+    return loa__v1__trust_list__pack(&m, out);
+}
+
+static const struct mutator mutator = {.find = find, .seed = seed};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
