@@ -16,50 +16,14 @@
 #define HOUR INT64_C(3600000)
 #define YEAR (365 * 24 * HOUR)
 
-struct person {
-    struct loa_key key;
-    uint8_t store[LOA_CHAIN_MAX][LOA_CERTIFICATE_BYTES_MAX];
-    struct loa_bytes certificates[LOA_CHAIN_MAX];
-    size_t certificates_n;
-    struct loa_certificate leaf; /* As issued. */
-};
+#define PERSON_SALT 0x10
+#define PERSON_FROM_MS (NOW - YEAR / 2)
+#define PERSON_UNTIL_MS (NOW + YEAR)
+#include "../person.h"
 
 __attribute__((unused)) static void person_root(struct person *p)
 {
-    static const uint8_t seed[32] = {1};
-
-    memset(p, 0, sizeof *p);
-    loa_key_from_seed(&p->key, seed);
-}
-
-/* p gets a key of its own (from `seed`) and the certificate *c by its issuer,
- * with the issuer's chain behind it. Fields of *c that are 0 get defaults. */
-static void person_issue(struct person *p,
-                         const struct person *issuer,
-                         uint8_t seed,
-                         const struct loa_certificate *c)
-{
-    uint8_t bytes[32] = {seed, 0x10};
-    size_t len;
-    int rv;
-
-    memset(p, 0, sizeof *p);
-    loa_key_from_seed(&p->key, bytes);
-    p->leaf = *c;
-    memcpy(p->leaf.subject, p->key.public_key, LOA_KEY_BYTES);
-    if (p->leaf.serial == 0)
-        p->leaf.serial = seed;
-    if (p->leaf.not_before_ms == 0)
-        p->leaf.not_before_ms = NOW - YEAR / 2;
-    if (p->leaf.not_after_ms == 0)
-        p->leaf.not_after_ms = NOW + YEAR;
-    rv = loa_certificate_issue(&p->leaf, &issuer->key, p->store[0],
-                               sizeof p->store[0], &len);
-    assert(rv == LOA_OK);
-    p->certificates[0] = (struct loa_bytes){p->store[0], len};
-    for (size_t i = 0; i < issuer->certificates_n; i++)
-        p->certificates[i + 1] = issuer->certificates[i];
-    p->certificates_n = issuer->certificates_n + 1;
+    person_key(p, 1, 0);
 }
 
 static const struct loa_certificate province_body = {
@@ -69,23 +33,6 @@ static const struct loa_certificate province_body = {
     .powers = LOA_POWERS_ALL & ~(uint32_t)LOA_POWER_DRILL,
     .max_depth = 5,
 };
-
-__attribute__((unused)) static void person_make(struct person *p,
-                                                const struct person *issuer,
-                                                uint8_t seed,
-                                                enum loa_role role,
-                                                const char *principal,
-                                                const char *area,
-                                                const char *service,
-                                                uint32_t powers)
-{
-    struct loa_certificate c = {.role = role, .powers = powers};
-
-    strcpy(c.principal, principal);
-    strcpy(c.area, area);
-    strcpy(c.service, service);
-    person_issue(p, issuer, seed, &c);
-}
 
 /* How a login differs from the right one. NULL and 0: as it should be. */
 struct login_twist {

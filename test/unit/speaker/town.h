@@ -28,13 +28,10 @@
 
 #define UNUSED __attribute__((unused))
 
-struct person {
-    struct loa_key key;
-    uint8_t store[LOA_CHAIN_MAX][LOA_CERTIFICATE_BYTES_MAX];
-    struct loa_bytes certificates[LOA_CHAIN_MAX];
-    size_t certificates_n;
-    struct loa_certificate leaf;
-};
+#define PERSON_SALT 0x5e
+#define PERSON_FROM_MS (T0 - 100 * DAY)
+#define PERSON_UNTIL_MS (T0 + 1000 * DAY)
+#include "../person.h"
 
 struct town {
     struct person root, province, approver, second, scheduler, registry,
@@ -49,57 +46,12 @@ struct letter {
     uint8_t data[LOA_ENVELOPE_BYTES_MAX];
 };
 
-static void person_issue(struct person *p,
-                         const struct person *issuer,
-                         uint8_t seed,
-                         const struct loa_certificate *c)
-{
-    uint8_t bytes[32] = {seed, 0x5e};
-    size_t len;
-    int rv;
-
-    memset(p, 0, sizeof *p);
-    loa_key_from_seed(&p->key, bytes);
-    if (issuer == NULL)
-        return;
-    p->leaf = *c;
-    memcpy(p->leaf.subject, p->key.public_key, LOA_KEY_BYTES);
-    p->leaf.serial = seed;
-    p->leaf.not_before_ms = T0 - 100 * DAY;
-    p->leaf.not_after_ms = T0 + 1000 * DAY;
-    rv = loa_certificate_issue(&p->leaf, &issuer->key, p->store[0],
-                               sizeof p->store[0], &len);
-    assert(rv == LOA_OK);
-    p->certificates[0] = (struct loa_bytes){p->store[0], len};
-    for (size_t i = 0; i < issuer->certificates_n; i++)
-        p->certificates[i + 1] = issuer->certificates[i];
-    p->certificates_n = issuer->certificates_n + 1;
-}
-
-static void person_make(struct person *p,
-                        const struct person *issuer,
-                        uint8_t seed,
-                        enum loa_role role,
-                        const char *principal,
-                        const char *area,
-                        const char *service,
-                        uint32_t powers)
-{
-    struct loa_certificate c = {.role = role, .powers = powers};
-
-    strcpy(c.principal, principal);
-    strcpy(c.area, area);
-    strcpy(c.service, service);
-    c.max_depth = role == LOA_ROLE_AUTHORITY ? 5 : 0;
-    person_issue(p, issuer, seed, &c);
-}
-
 UNUSED static void town_init(struct town *t)
 {
     struct person device;
 
     t->ids = 0;
-    person_issue(&t->root, NULL, 1, NULL);
+    person_key(&t->root, 1, PERSON_SALT);
     person_make(&t->province, &t->root, 2, LOA_ROLE_AUTHORITY, "province_08",
                 "vn/08", "", LOA_POWERS_ALL);
     person_make(&t->approver, &t->province, 3, LOA_ROLE_STAFF, "mai", "vn/08",
