@@ -8,6 +8,7 @@ import pytest
 
 import loa_identity as li
 
+HERE = os.path.dirname(os.path.realpath(__file__))
 BUILD = os.path.join(li.ROOT_DIR, os.environ.get("LOA_BUILD", "build/plain"),
                      "test", "attack")
 N = 100000
@@ -53,3 +54,29 @@ def test_mutations():
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert f"mutations={N} " in last and last.endswith("sounded=0"), last
+
+
+def test_every_attack_is_listed():
+    """docs/security.md says what each attack stands for; none is missing, none
+    is there that is no test, and none stands for nothing."""
+    import test_guarded_broker
+    import test_owned_broker
+    import test_owned_database
+    named = {}
+    for attacks in (test_owned_broker.attack, test_guarded_broker.attack,
+                    test_owned_database.ATTACKS):
+        named.update({n: f.stands_for for n, f in attacks.items()})
+    with open(os.path.join(HERE, "replay.c"), encoding="utf-8") as f:
+        named.update(re.findall(r'^    ROW\((\w+),\s*"([^"]*)"\)', f.read(),
+                                re.M))
+    for name, stands_for in named.items():
+        assert re.fullmatch(r"[P#MR]\d+( [P#MR]\d+)*", stands_for), name
+    with open(os.path.join(li.ROOT_DIR, "docs", "security.md"),
+              encoding="utf-8") as f:
+        text = f.read()
+    listed = set(re.findall(r"`(\w+)`", text[:text.index("## Promised")]))
+    assert set(named) - listed == set()
+    for name in listed - set(named):
+        found = subprocess.run(["grep", "-rlw", name, "test"],
+                               cwd=li.ROOT_DIR, capture_output=True)
+        assert found.returncode == 0, name

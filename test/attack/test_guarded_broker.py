@@ -4,54 +4,20 @@ broker must go on serving: the oracle is again what the loudspeakers say."""
 import os
 import random
 import socket
-import time
 
 import paho.mqtt.client as mqtt
 import pytest
 
 import loa_identity as li
 import raid
-from loa_broker import Broker, wait_until
+from guarded import GuardedRig
+from loa_broker import wait_until
 from loa_identity import device as dpb, pb
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from speaker_rig import Rig
 
 attack = raid.Attacks()
 DENIED = 0x87
-
-
-class GuardedRig(Rig):
-    """The same province, but each service publishes with its own login."""
-
-    def start_broker(self):
-        self.ingest = self.province.service("content_08", "content-ingest",
-                                            "vn/08")
-        self.guard = Broker(self.root, folder=self.folder,
-                            extra="max_inflight_messages 1000").start()
-        self.port = self.guard.port
-
-    def stop_broker(self, how=None):
-        for c in self.guard.clients:
-            c.close()
-        self.guard.stop()
-
-    def connect(self):
-        join = self.guard.connect
-        self.clients = {"programme": join(self.scheduler),
-                        "content": join(self.ingest),
-                        "trust": join(self.registry),
-                        "ack": join(self.collector),
-                        "command": join(self.commander)}
-        self.clients["head"] = self.clients["programme"]
-        up = self.clients["ack"]
-        up.mqtt.on_message = self._on_message
-        for kind in ("state", "receipt", "health"):
-            assert up.subscribe(f"loa/1/up/{kind}/vn/08/#") == 1
-
-    def publish(self, kind, where, payload, retain=False, qos=1):
-        return self.clients[kind].mqtt.publish(f"loa/1/down/{kind}/{where}",
-                                               payload, qos, retain)
 
 
 def join(t, who, *a, **k):
@@ -269,9 +235,66 @@ def revoked_while_connected(t):
     who = t.rig.province.device("stolen_1", t.area)
     c = join(t, who)
     expect(t, c.subscribe(f"loa/1/down/+/{t.area}"), 1)
-    t.rig.publish_trust(int(time.time()), revoked=[who])
+    t.rig.revoke(who)
     c.wait_closed()
     expect(t, join(t, who, check=False).code, DENIED)
+
+
+@attack("M7 P1", key="a loudspeaker that is revoked")
+def revoked_while_away(t):
+    """Its session was to outlive the connection: nothing waits for it."""
+    keep = Properties(PacketTypes.CONNECT)
+    keep.SessionExpiryInterval = 600
+    who = t.rig.province.device("stolen_2", t.area)
+    c = join(t, who, connect_properties=keep)
+    expect(t, c.subscribe(f"loa/1/down/+/{t.area}"), 1)
+    c.close()
+    t.rig.revoke(who)
+    t.send("programme", t.programme([]))
+    back = join(t, who, check=False, clean_start=False,
+                connect_properties=keep)
+    expect(t, back.code, DENIED)
+    if not back.messages.empty():
+        t.wrong = "it was given what it missed"
+
+
+@attack("P2 P8 #5 #9 #10", key="each service in turn")
+def services_beyond_their_topics(t):
+    """Who owns a service's process and its login writes what that service writes,
+    and no other's topics."""
+    p = t.rig.province
+    own = {"registry": ("trust",), "scheduler": ("programme", "head"),
+           "content-ingest": ("content",), "telemetry-collector": ()}
+    for service, kinds in own.items():
+        c = join(t, p.service("thief_" + os.urandom(3).hex(), service, "vn/08",
+                              powers=li.ALL & ~li.DRILL))
+        for kind in ("programme", "head", "trust", "content", "command",
+                     "live", "alert"):
+            if kind in kinds:
+                continue
+            for retain in (False, True):
+                expect(t, c.publish(f"loa/1/down/{kind}/{t.area}",
+                                    t.programme([t.bulletin()]),
+                                    retain=retain), DENIED)
+        expect(t, c.publish(f"loa/1/up/receipt/{t.area}/@{t.pole.device}",
+                            b"x"), DENIED)
+        expect(t, c.subscribe("#"), DENIED)
+        c.close()
+    still_online(t)
+
+
+@attack("M10")
+def invalid_utf8_topics(t):
+    """CVE-2017-7653: the broker hangs up on who sends one, and passes none on."""
+    for bad in (b"\xff\xfe", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80",
+                b"a\x00b", b"\xe1\xbb"):
+        who = thief(t)
+        c = join(t, who)
+        topic = b"loa/1/up/health/" + who.area.encode() + b"/@" + bad
+        body = len(topic).to_bytes(2, "big") + topic + b"\0" + b"x"
+        c.mqtt.socket().sendall(b"\x30" + bytes([len(body)]) + body)
+        wait_until(lambda: not c.connected, "it hangs up")
+    still_online(t)
 
 
 @attack("M10", key="a loudspeaker")

@@ -2,6 +2,7 @@
 properties and #1..#16, M1..M11 the incidents and abuses of docs/security.md."""
 import os
 import random
+import threading
 
 import pytest
 
@@ -9,7 +10,7 @@ import loa_identity as li
 import raid
 from loa_identity import content as cpb, device as dpb, pb, programme as ppb
 from loa_broker import wait_until
-from speaker_rig import speechlike
+from speaker_rig import correlate, speechlike
 
 attack = raid.Attacks()
 ONLY = os.environ.get("LOA_ATTACK", "").split()
@@ -424,7 +425,23 @@ def every_service_but_the_scheduler(t):
     t.refused()
 
 
-@attack("P6", key="drill")
+@attack("P2 P8 #5 #9 #10", key="all four services")
+def every_service_at_once(t):
+    """Processes and keys of scheduler, content-ingest, registry and collector:
+    everything but an approver's key. New speech has none that it could be."""
+    keys = [t.rig.scheduler, t.rig.registry, t.rig.collector,
+            t.rig.province.service("content_10", "content-ingest", "vn/08")]
+    made = t.rig.province.service("registry_2", "registry", "vn/08",
+                                  max_depth=1, powers=li.CONFIG | li.DELEGATE
+                                  | li.REVOKE)
+    keys.append(made.staff("mai_2", "vn/08", powers=li.CONTENT_APPROVE))
+    for approver in keys:
+        t.plan(t.programme([t.bulletin(approver=approver)]))
+    t.plan(t.programme([t.bulletin(approver=k) for k in keys]))
+    t.pole.wait_log("event=programme")
+
+
+@attack("P6 #3", key="drill")
 def drill_key_signs_the_real_thing(t):
     """Hawaii: a key for drills cannot say anything in earnest."""
     d = t.rig.province.service("scheduler_d", "scheduler", "vn/08",
@@ -468,6 +485,33 @@ def one_packet_swapped(t):
         t.send("content", t.evil.packet(i, frames=other.frames[
             10 * i:10 * i + 10] if i == 3 else None), qos=0)
     t.reason = "incomplete"
+
+
+def as_approved(t, before, started):
+    said = raid.once(t, before, started)
+    if said is None:
+        c, _ = correlate(before, t.evil.pcm, t.pole.index(t.start))
+        said = f"it is not what was approved: {c:.2f}" if c < 0.9 else None
+    return said
+
+
+@attack("P1 P2 #11", key="the stream's key", may=as_approved)
+def substituted_while_it_sounds(t):
+    """Moscow: the stream is replaced in the middle. What was approved goes on to
+    its end, whatever comes meanwhile."""
+    other = t.rig.content(speechlike(1.5, seed=69))
+    b = t.honest()
+    t.pole.wait_receipt("VERIFIED", b.id)
+    t.until_ms = t.start + 2500
+
+    def replace():
+        wait_until(lambda: t.pole.receipts("STARTED", b.id), "it sounds", 20)
+        for i in range(t.evil.packets_n):
+            t.send("content", t.evil.packet(i, frames=other.frames[
+                10 * i:10 * i + len(t.evil.frames[10 * i:10 * i + 10])]),
+                qos=0)
+        t.plan(t.programme([t.bulletin(other, approver=t.rig.scheduler)]))
+    threading.Thread(target=replace, daemon=True).start()
 
 
 @attack("P1")
@@ -695,6 +739,49 @@ def poisoned_retained(t):
     t.refused()
 
 
+@attack("P4 M5")
+def ten_thousand_poisoned_retained(t):
+    """Each an honest document with something wrong in it, each retained in place
+    of the one before; the last of every kind is found after a reboot too."""
+    rng = random.Random(10)
+    good = {"programme": t.programme([t.bulletin()]),
+            "trust": t.registry.trust_list(7, revoked=[t.rig.approver]),
+            "head": signed(t.rig.scheduler, pb.TYPE_HEAD, ppb.Head(
+                time_ms=li.now_ms(), programme_version=1), t.area,
+                ttl_ms=60000)}
+    kinds = list(good)
+    for i in range(10000):
+        bad = bytearray(good[kinds[i % 3]])
+        for _ in range(1 + i % 4):
+            bad[rng.randrange(len(bad))] ^= 1 << rng.randrange(8)
+        if bytes(bad) != good[kinds[i % 3]]:
+            t.send(kinds[i % 3], bytes(bad), retain=True, qos=0)
+    t.push()
+    t.refused()
+    t.again()
+    for kind in kinds:
+        t.send(kind, b"", retain=True)
+
+
+@attack("P1 M4")
+def will_of_a_stranger(t):
+    """Dying with a programme of one's own making as the last will."""
+    import paho.mqtt.client as mqtt
+    for kind, payload in (
+            ("programme", t.programme([t.bulletin()], signer=t.rig.collector)),
+            ("trust", os.urandom(300)), ("command", os.urandom(300))):
+        c = mqtt.Client(client_id="w" + os.urandom(4).hex(),
+                        protocol=mqtt.MQTTv5)
+        c.will_set(f"loa/1/down/{kind}/{t.area}", payload, 1, True)
+        c.connect("127.0.0.1", t.rig.port)
+        c.loop(0.1)
+        c.socket().close()
+    t.push()
+    t.refused()
+    for kind in ("programme", "trust", "command"):
+        t.send(kind, b"", retain=True)
+
+
 @attack("P4")
 def emptied_retained(t):
     """The attacker clears everything that was retained."""
@@ -810,8 +897,9 @@ def flooded(t):
 
 @attack("M9 P4")
 def giant_packets(t):
-    """64 KB to 64 MB in one packet: its memory does not grow with what a broker sends."""
-    for n in (1 << 16, 1 << 20, 16 << 20, 64 << 20):
+    """64 KB to 256 MB, the most that MQTT can say, in one packet: its memory does
+    not grow with what a broker sends."""
+    for n in (1 << 16, 1 << 20, 16 << 20, (1 << 28) - 100):
         t.send("programme", bytes(n), qos=0)
     wait_until(lambda: "event=mqtt.lost" in t.pole.log(), "it hangs up", 9)
     wait_until(lambda: t.pole.log().count("event=mqtt.connected") >= 2,

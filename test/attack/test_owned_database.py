@@ -7,6 +7,8 @@ loudspeaker believes of it is what an approver signed. One commune with one
 loudspeaker for each attack, all at the same moment. Nothing of `evil`, which
 nobody approved, may be heard anywhere; and honest bulletins must sound
 everywhere afterwards, the rows still being what the attacker made of them."""
+import os
+
 import pytest
 
 import loa_identity as li
@@ -17,9 +19,13 @@ ATTACKS = {}
 MARGIN = 0.7        # below it a correlation says: this was not heard
 
 
-def attack(f):
-    ATTACKS[f.__name__] = f
-    return f
+def attack(stands_for):
+    """P1..P10, #1..#16, M1..M11 of docs/security.md."""
+    def add(f):
+        f.stands_for = stands_for
+        ATTACKS[f.__name__] = f
+        return f
+    return add
 
 
 class Row:
@@ -66,14 +72,14 @@ def packets_swapped(stage):
           "AND b.sequence = a.sequence % cb.packets_n")
 
 
-@attack
+@attack("P1 P2 #5 #10")
 def packets_swapped_in_the_database(r):
-    """#10: packets_swapped(), before this was planned."""
+    """packets_swapped(), before this was planned."""
 
 
 # --- rows of the scheduler ----------------------------------------------------------------
 
-@attack
+@attack("P2 P8 #5")
 def approval_points_to_other_content(r):
     r.sql("INSERT INTO scheduler.approval SELECT '\\x" + "01" * 32 + "', "
           f"envelope, '\\x{r.stage.evil['content']}', approved_by, expires_at "
@@ -83,7 +89,7 @@ def approval_points_to_other_content(r):
           "approval_id = '\\x" + "01" * 32 + f"' WHERE {r.bulletin()}")
 
 
-@attack
+@attack("P1 P2 P8 #5")
 def approval_bytes_forged(r):
     e = r.forged(r.stage.evil["content"])
     r.sql("INSERT INTO scheduler.approval VALUES ('\\x" + "02" * 32 + "', "
@@ -93,7 +99,7 @@ def approval_bytes_forged(r):
           "approval_id = '\\x" + "02" * 32 + f"' WHERE {r.bulletin()}")
 
 
-@attack
+@attack("P1 P2 #5")
 def manifest_inside_the_approval_changed(r):
     """The genuine envelope with the hash of `evil` in the place of its own."""
     p = bytes.fromhex(r.sql("SELECT encode(envelope, 'hex') FROM "
@@ -110,7 +116,7 @@ def manifest_inside_the_approval_changed(r):
           "approval_id = '\\x" + "03" * 32 + f"' WHERE {r.bulletin()}")
 
 
-@attack
+@attack("P1 P2 #9")
 def areas_widened(r):
     """Content approved for one commune alone, planned for this one too."""
     r.sql("UPDATE scheduler.bulletin SET revision = revision + 1000, areas = "
@@ -118,7 +124,7 @@ def areas_widened(r):
           f"'\\x{r.stage.narrow_entry['bulletin']}'")
 
 
-@attack
+@attack("P1 P2 #5")
 def programme_in_the_outbox_forged(r):
     """The retained bytes themselves: signed by the attacker's own root."""
     root = li.new_root()
@@ -135,14 +141,14 @@ def programme_in_the_outbox_forged(r):
           f"'loa/1/down/programme/{r.area}'")
 
 
-@attack
+@attack("P2 P3 #5")
 def programme_rows_rolled_back(r):
     """The scheduler believes that it is a year ago."""
     r.sql("UPDATE scheduler.programme SET version = 1, revision = 0 WHERE "
           f"area = '{r.area.replace('/', '.')}'")
 
 
-@attack
+@attack("P2 P3 #5")
 def trust_lists_and_areas_deleted(r):
     """Every service forgets whom not to believe, and where places are."""
     for schema in ("content", "scheduler", "telemetry"):
@@ -150,7 +156,7 @@ def trust_lists_and_areas_deleted(r):
     r.sql("UPDATE scheduler.area SET name = 'Xã của kẻ tấn công'")
 
 
-@attack
+@attack("P1 P2 #10")
 def content_row_points_to_other_packets(r):
     """content-ingest believes that the genuine content has evil's stream."""
     r.sql("UPDATE content.content SET manifest = (SELECT manifest FROM "
@@ -228,3 +234,49 @@ def test_owned_database(stage, name):
         assert r.device not in p.who(r.entry, "started")
     assert r.device in stage.finished
     assert p.heard(r.device, stage.good) >= 0.9
+
+
+def test_whole_stack_listens_on_loopback(stage):
+    """P5 #6 #7 #16: broker and services on 127.0.0.1 alone, PostgreSQL on a socket
+    in a folder that only its owner enters."""
+    children = {str(x.popen.pid) for x in stage.province.processes.values()}
+    while True:         # Some are started through another program.
+        more = {p for p in os.listdir("/proc") if p.isdigit()
+                and parent(p) in children} - children
+        if not more:
+            break
+        children |= more
+    found, unix = set(), []
+    for pid in children:
+        inodes = {os.path.realpath(f"/proc/{pid}/fd/{fd}") for fd in fds(pid)}
+        for table in ("tcp", "tcp6"):
+            for x in rows(table):
+                if f"/proc/{pid}/fd/socket:[{x[9]}]" in inodes \
+                        and x[3] == "0A":
+                    found.add(x[1].split(":")[0])
+        unix += [x[7] for x in rows("unix") if len(x) > 7 and
+                 f"/proc/{pid}/fd/socket:[{x[6]}]" in inodes]
+    assert found == {"0100007F"}
+    files = [u for u in unix if u.startswith("/")]
+    assert files and all(os.stat(os.path.dirname(u)).st_mode & 0o077 == 0
+                         for u in files)
+
+
+def parent(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""
+
+
+def fds(pid):
+    try:
+        return os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []
+
+
+def rows(table):
+    with open(f"/proc/net/{table}", encoding="ascii") as f:
+        return [x.split() for x in f.read().splitlines()[1:]]
