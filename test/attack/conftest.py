@@ -10,6 +10,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 # What a failed attack says when it was heard, and not only not refused.
 HEARD = ("samples sounded", "it began", "starts:", "SOUNDED", "p.heard(",
          "it is not what was approved", "after the honest bulletin")
+# Tests of the tests, and the one that counts for itself.
+NOT_NAMED = ("test_mutations", "test_every_attack_is_listed",
+             "test_planted_keys_are_found")
 STORM = r"held=(\d+) .*'malformed': (\d+)"
 
 
@@ -26,9 +29,10 @@ def pytest_terminal_summary(terminalreporter):
     text = "\n".join(r.capstdout for r in passed + bad)
     mutated = re.search(r"mutations=(\d+) seed=(\d+)", text)
     storm = re.search(STORM, text)
+    named_n = sum(not r.nodeid.endswith(NOT_NAMED) for r in passed + bad)
     sounded = sum(any(w in str(r.longrepr) for w in HEARD) for r in bad)
     terminalreporter.write_line(
-        f"attacks={len(passed) + len(bad)} "
+        f"attacks={named_n} "
         f"mutations={mutated[1] if mutated else 0} "
         f"seed={mutated[2] if mutated else '-'} "
         f"half_open={storm[1] if storm else 0} "
