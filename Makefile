@@ -258,9 +258,10 @@ soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=
 # with the files that it writes, so that an image costs no process.
 IMAGES ?= 100000
 POWER_O := $(call obj,$(call pure_src,devices/speaker) $(filter devices/%,$(MORE_speaker-disk)) \
-           proto/io/log.c proto/io/failpoint.c)
-POWER   := $(patsubst %,$(B)/test/power/%,live replay faults record.so)
-$(B)/test/power/%: ALL_CFLAGS += -Itest/unit/speaker
+           $(addprefix proto/io/,log.c failpoint.c identity_file.c clock.c) \
+           broker-plugins/loa-auth/io_state.c)
+POWER   := $(patsubst %,$(B)/test/power/%,live replay faults writers replay_files record.so)
+$(B)/test/power/%: ALL_CFLAGS += -Itest/unit/speaker -Ibroker-plugins
 $(B)/test/power/%.so: $(B)/test/power/%.o
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -ldl -o $@
 $(B)/test/power/%: $(B)/test/power/%.o $(sort $(POWER_O)) $(B)/libloa-proto.a

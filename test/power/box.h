@@ -357,6 +357,9 @@ static void box_job(void *data, int status, uint64_t bytes)
 static void box_recall(void *data, const struct receipt *r)
 {
     (void)data;
+    /* Found is as good as stored: from now on it is acted on. */
+    box_says(SAYS_STORED, "", (struct loa_bytes){(const uint8_t *)r, sizeof *r},
+             1);
     speaker_recall(&box.s, r);
 }
 

@@ -1,8 +1,9 @@
-/* live DIR LIFE SEED -- one life of a loudspeaker on a real folder, to be
- * recorded by record.so: programmes, lists, commands, contents, sounds,
- * receipts; what it promises the world is marked in the record. It ends where
- * the recorder stops it, or in good order. */
+/* live DIR LIFE SEED, live identity PATH -- one life of a loudspeaker on a real
+ * folder, to be recorded by record.so: programmes, lists, commands, contents,
+ * sounds, receipts; what it promises the world is marked in the record. It ends
+ * where the recorder stops it, or in good order. */
 
+#include "proto/io/identity_file.h"
 #include "test/power/box.h"
 #include "test/power/dice.h"
 #include "test/power/mark.h"
@@ -150,8 +151,21 @@ static void one_step(void)
     box_run(box_at_ms() + 500 + (int64_t)below(5000), below(4) != 0);
 }
 
+static int write_identity(const char *path)
+{
+    char why[IDENTITY_WHY_CAP];
+
+    static const uint8_t seed[32] = {9, 0x5e}; /* See town_init(). */
+
+    town_init(&town);
+    memcpy(town.device.seed, seed, sizeof seed);
+    return identity_file_write(path, &town.device, why) == LOA_OK ? 0 : 1;
+}
+
 int main(int argc, char *argv[])
 {
+    if (argc == 3 && strcmp(argv[1], "identity") == 0)
+        return write_identity(argv[2]);
     if (argc != 4)
         return 2;
     life = atoi(argv[2]);

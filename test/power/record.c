@@ -7,9 +7,9 @@
  *   LOA_POWER_FAULT  kind:nth:count:errno -- from the nth call of that kind on,
  *                    count calls (0: all) fail. Kinds: write, sync, rename,
  *                    read, open, change (all that changes anything).
- *   LOA_POWER_LIE    sync: fsync of files does nothing, and says that it did (a
- *                    planted fault that the checker must see); dir: the same
- *                    for directories
+ *   LOA_POWER_LIE    sync:END: fsync of files whose name ends so does nothing,
+ *                    and says that it did (a planted fault that the checker
+ *                    must see); dir: the same for directories
  *
  * A full disk takes half of the first write. stdio of the C library does not
  * come through here, so streams on watched files are replaced by our own. */
@@ -42,7 +42,8 @@ static struct {
     size_t dir_len;
     int log;
     unsigned long stop_at, changes_n;
-    bool lie_sync, lie_dir;
+    bool lie_dir;
+    const char *lie_sync; /* Of files whose name ends so; NULL: of none. */
 } conf = {.log = -1};
 
 enum kind { WRITE, SYNC, RENAME, READ, OPEN, CHANGE, KINDS };
@@ -142,7 +143,7 @@ static void init(void)
     if ((s = getenv("LOA_POWER_STOP")) != NULL)
         conf.stop_at = strtoul(s, NULL, 10);
     if ((s = getenv("LOA_POWER_LIE")) != NULL) {
-        conf.lie_sync = strcmp(s, "sync") == 0;
+        conf.lie_sync = strncmp(s, "sync:", 5) == 0 ? s + 5 : NULL;
         conf.lie_dir = strcmp(s, "dir") == 0;
     }
     power_fault(getenv("LOA_POWER_FAULT"));
@@ -415,6 +416,14 @@ ssize_t pread64(int fd, void *p, size_t n, off64_t at)
 
 /* --- durability ----------------------------------------------------------- */
 
+static bool lied_about(const char *path)
+{
+    size_t n = conf.lie_sync != NULL ? strlen(conf.lie_sync) : 0;
+
+    return conf.lie_sync != NULL && strlen(path) >= n &&
+           strcmp(path + strlen(path) - n, conf.lie_sync) == 0;
+}
+
 static int sync_fd(int fd, int (*real)(int))
 {
     bool dir = fds[fd].directory;
@@ -427,7 +436,7 @@ static int sync_fd(int fd, int (*real)(int))
             put(OP_SYNC_FAILED, "", "", ino_of(fd), 0, NULL, 0);
         return -1;
     }
-    if (dir ? conf.lie_dir : conf.lie_sync)
+    if (dir ? conf.lie_dir : lied_about(fds[fd].path))
         return 0;
     if (real(fd) != 0)
         return -1;
@@ -461,7 +470,7 @@ int syncfs(int fd)
     step();
     if (fails(SYNC, true))
         return -1;
-    if (!conf.lie_sync && !conf.lie_dir)
+    if (conf.lie_sync == NULL && !conf.lie_dir)
         put(OP_SYNC_ALL, "", "", 0, 0, NULL, 0);
     return 0; /* Not the real one: other work is on this disk. */
 }

@@ -18,6 +18,7 @@
 static unsigned long counts[FATES][2], played_n, reported_n, number, entry_n;
 static enum fate fate;
 static const char *folder;
+static bool make_only;
 static int log_fd;
 static uint64_t seed;
 
@@ -165,6 +166,8 @@ static void one_image(void)
     seed_with(seed * 1000003 + number);
     fate = (enum fate)below(FATES);
     image_make(folder, fate);
+    if (make_only)
+        return;
     run_image(number % 8 == 0);
     counts[fate][log_has("level=warn") ? 1 : 0]++;
 }
@@ -294,7 +297,8 @@ int main(int argc, char *argv[])
     dup2(log_fd, STDERR_FILENO);
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
-    if (strcmp(argv[1], "one") == 0)
+    make_only = strcmp(argv[1], "make") == 0;
+    if (make_only || strcmp(argv[1], "one") == 0)
         return run_check(strtoul(argv[4], NULL, 10), 0, 1, atol(argv[6]));
     return run_check(strtoul(argv[4], NULL, 10),
                      argc > 7 ? strtoul(argv[6], NULL, 10) : 0,
