@@ -174,14 +174,38 @@ static void one_image(void)
 
 /* --- programs ------------------------------------------------------------- */
 
+/* A save of a whole file that is going to be refused takes the old one away
+ * before it says so: see io_disk.h. */
+static void foresee_refusal(size_t i)
+{
+    struct mark save, m;
+
+    mark_get(disk_model.entries[i].data, (size_t)disk_model.entries[i].h.len,
+             &save);
+    if (save.what != SAYS_SAVE || strchr("mrl", save.text[0]) != NULL)
+        return;
+    while (++i < disk_model.n) {
+        const struct entry *e = &disk_model.entries[i];
+
+        if (e->h.op != OP_MARK)
+            continue;
+        mark_get(e->data, (size_t)e->h.len, &m);
+        if (m.what == SAYS_SAVED && (int)m.number != LOA_OK)
+            promise_file(save.text)->may_be_missing = true;
+        return;
+    }
+}
+
 static void take_entry(size_t i)
 {
     const struct entry *e = &disk_model.entries[i];
 
-    if (e->h.op == OP_MARK)
-        promise(e->data, (size_t)e->h.len);
-    else
+    if (e->h.op != OP_MARK) {
         model_step(i);
+        return;
+    }
+    promise(e->data, (size_t)e->h.len);
+    foresee_refusal(i);
 }
 
 static void report(unsigned long n, double seconds)
