@@ -82,7 +82,7 @@ static void people_init(void)
     static struct person root;
 
     town_init(&town);
-    person_issue(&root, NULL, 90, NULL);
+    person_key(&root, 90, PERSON_SALT);
     person_make(&stranger, &root, 91, LOA_ROLE_SERVICE, "scheduler_08", "vn/08",
                 "scheduler", LOA_POWER_SCHEDULE | LOA_POWER_TIME);
     person_make(&neighbour, &town.province, 92, LOA_ROLE_SERVICE, "scheduler_n",
