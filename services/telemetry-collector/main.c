@@ -217,6 +217,21 @@ static void on_receipts(struct collector *c,
 /* --- state and health
  * --------------------------------------------------------- */
 
+/* A retained message says what was, not that the device lives now; nor does a
+ * will. */
+static int64_t seen_at(const struct device *d,
+                       const struct wire_state *s,
+                       bool retained)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    if (!retained && s->presence != PRESENCE_LOST)
+        return now_ms;
+    if (d != NULL)
+        return d->last_seen_at_ms;
+    return s->at_ms < now_ms ? s->at_ms : now_ms;
+}
+
 static void on_state(struct collector *c,
                      const struct loa_topic *t,
                      const struct mqtt_msg *m)
@@ -224,19 +239,16 @@ static void on_state(struct collector *c,
     struct loa_bytes p = {m->payload, m->len};
     struct wire_state s;
     struct device *d;
-    int64_t seen_ms;
 
     if (m->retain)
         retained_heard(&c->retained);
     if (m->len == 0 || wire_state(&c->arena, p, &s) != LOA_OK)
         return;
-    /* A retained message says what was, not that the device lives now; nor does
-     * a will. */
     d = presence_find(&c->presence, t->principal);
-    seen_ms = (m->retain || s.presence == PRESENCE_LOST) && d != NULL
-                  ? d->last_seen_at_ms
-                  : clock_wall_ms();
-    d = presence_touch(&c->presence, t->principal, t->area, seen_ms);
+    if (d != NULL && s.session < d->session)
+        return; /* Retained in the area in which it was before, maybe. */
+    d = presence_touch(&c->presence, t->principal, t->area,
+                       seen_at(d, &s, m->retain));
     if (d == NULL)
         io_housekeeping_turned_away(c);
     else if (presence_state(&c->presence, d, s.presence, s.session, p))

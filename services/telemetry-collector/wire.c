@@ -19,6 +19,7 @@ int wire_state(struct loa_arena *a, struct loa_bytes p, struct wire_state *s)
         return LOA_EINVAL;
     s->presence = (enum presence_kind)m->presence;
     s->session = m->session;
+    s->at_ms = m->at_ms > 0 && m->at_ms <= AT_US_MAX / 1000 ? m->at_ms : 0;
     return LOA_OK;
 }
 

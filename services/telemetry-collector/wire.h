@@ -40,6 +40,7 @@ struct wire_batch {
 struct wire_state {
     enum presence_kind presence;
     uint64_t session;
+    int64_t at_ms; /* By the device's clock; 0: none, or it makes no sense. */
 };
 
 struct wire_health {

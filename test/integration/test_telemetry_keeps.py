@@ -341,6 +341,26 @@ def test_states_beyond_a_brokers_queue_were_lost(pg):
         wait_until(lambda: said(2), "all are known again", 60)
 
 
+def test_an_old_state_moved_a_device_back_where_it_was(pg):
+    """Both are retained: that of the area it left, and that of the new one."""
+    with World(pg) as w:
+        w.state("pole_1", "vn/08/071", session=2)
+        w.state("pole_1", "vn/08/070", session=1)
+        w.client.drain()
+
+        def where():
+            return pg.query("SELECT area, session, last_seen < '1990-01-01' "
+                            "FROM telemetry.device")
+        w.service.start()
+        wait_until(lambda: where() == [["vn/08/071", "2", "t"]], "it is there")
+        # A state that is only retained does not say that it lives.
+        w.state("pole_1", "vn/08/070", session=1)
+        w.health("pole_1", "vn/08/071")
+        wait_until(lambda: where() == [["vn/08/071", "2", "f"]], "it lives")
+        time.sleep(0.6)
+        assert where() == [["vn/08/071", "2", "f"]]
+
+
 # --- months ------------------------------------------------------------------
 
 
