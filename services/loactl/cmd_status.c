@@ -119,6 +119,7 @@ struct status_list {
     struct pages_list list;
     const char *under;
     json_t *revoked;
+    uint64_t turned_away_n; /* By the collector, of any area. */
 };
 
 static void add_statuses(void *data, const ProtobufCMessage *m)
@@ -128,6 +129,7 @@ static void add_statuses(void *data, const ProtobufCMessage *m)
 
     if (a->n_devices > 0 && s->revoked == NULL)
         s->revoked = find_revoked(s->list.c, s->under);
+    s->turned_away_n = a->turned_away_n;
     for (size_t i = 0; i < a->n_devices; i++)
         add_status(s->list.c, &s->list.table, s->list.rows, a->devices[i],
                    json_object_get(s->revoked, a->devices[i]->device) != NULL);
@@ -156,6 +158,12 @@ static int run_status(struct ctl *c)
     q.devices = &find;
     if (rc == CTL_OK)
         rc = pages_ask(c, &p);
+    if (s.turned_away_n > 0)
+        ctl_warn(c,
+                 "danh sách chưa đủ: có nhiều loa hơn devices-max của "
+                 "loa-telemetry-collector, hãy tăng giá trị này",
+                 "the list is not complete: there are more loudspeakers than "
+                 "devices-max of loa-telemetry-collector; raise it");
     json_decref(s.revoked);
     return pages_print(&s.list, rc, "chưa biết loa nào ở đây",
                        "nothing is known about loudspeakers here (yet)");

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from loa_broker import Broker, wait_until
+from loa_broker import BUILD, Broker, wait_until
 from loa_identity import device, new_root, open_envelope, pb, services
 from loa_service import Asker, Postgres, Service
 
@@ -132,6 +132,12 @@ def test_devices_beyond_the_maximum_were_dropped_silently(pg):
         answer = asker.wait(sent, services.TelemetryAnswer)
         assert answer.turned_away_n == 34
         assert len(answer.devices) == 16
+        told = subprocess.run(
+            [os.path.join(BUILD, "loactl"), "--lang", "en", "--port",
+             str(w.broker.port), "--identity",
+             lan.save(os.path.join(w.service.folder, "lan.id")), "status"],
+            capture_output=True, text=True)
+        assert "devices-max" in told.stderr and told.returncode == 0, told
         # More rows than it may know do not keep it from starting.
         w.wait_count("device", 16)
         pg.query("INSERT INTO telemetry.device (device, area, last_seen) "
