@@ -211,7 +211,7 @@ class ContentWorld:
         self.lan = self.sender(self.lan_id)
         self.minh = self.sender(self.minh_id)
         self.scheduler = self.broker.connect(self.scheduler_id)
-        self.versions = {}
+        self.versions, self.items = {}, {}
 
     def sender(self, who):
         return Sender(self.broker.connect(who), who)
@@ -242,7 +242,7 @@ class ContentWorld:
                   publish=True):
         """items: (content hash, start ms, duration ms)."""
         version = version or max(self.versions.get(area, 0) + 1, now_ms())
-        self.versions[area] = version
+        self.versions[area], self.items[area] = version, list(items)
         body = programme.Programme(version=version)
         for hash_, start_ms, duration_ms in items:
             b = body.bulletins.add(bulletin_id=os.urandom(16),

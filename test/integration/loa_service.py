@@ -22,6 +22,8 @@ import urllib.request
 from loa_broker import BUILD, LIMIT_S, free_port, wait_until
 from loa_identity import ROOT_DIR, open_envelope, pb, registry, services
 
+# With sanitizers, too: LOA_BUILD=build/address-undefined.
+TEST_BUILD = BUILD if BUILD.endswith("-test") else BUILD + "-test"
 PG_BIN = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
 
 
@@ -118,6 +120,13 @@ class Postgres:
             self.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def with_fail_points(name):
+    """The program `name` built with fail points; `make TEST=1 all` does."""
+    path = os.path.join(TEST_BUILD, name)
+    assert os.path.exists(path), f"{path} is missing: make TEST=1 all"
+    return path
 
 
 class Service:

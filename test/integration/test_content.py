@@ -2,31 +2,9 @@
 from a file or a text to what devices hear."""
 import os
 
-import pytest
+from content_fixtures import pg, wav, world  # noqa: F401
 from loa_content import (AUDIO, DONE, OK, TEXT, ContentWorld, content_hash_of)
 from loa_identity import now_ms
-from loa_service import Postgres
-from loa_sound import voice
-
-
-@pytest.fixture(scope="module")
-def pg():
-    with Postgres() as database:
-        yield database
-
-
-@pytest.fixture
-def world(pg):
-    with ContentWorld(pg) as w:
-        yield w
-
-
-@pytest.fixture(scope="module")
-def wav(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("sound") / "voice.wav")
-    voice(path)
-    with open(path, "rb") as f:
-        return f.read()
 
 
 def test_recording_is_heard(world, wav):

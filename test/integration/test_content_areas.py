@@ -5,42 +5,15 @@ import subprocess
 import time
 
 import pytest
+from content_fixtures import (all_pushed, pg, push_mark, say,  # noqa: F401
+                              wav, world)
 from loa_broker import wait_until
 from loa_content import (CONFLICT, DAY, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
                          NOT_FOUND, OK, REVOKED, TEXT, ContentWorld,
                          content_hash_of, device_want)
 from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, content, new_root,
                           now_ms, pb, services)
-from loa_service import Postgres
-from loa_sound import correlation, pcm, voice, wav_write
-
-
-@pytest.fixture(scope="module")
-def pg():
-    with Postgres() as database:
-        yield database
-
-
-@pytest.fixture
-def world(pg):
-    with ContentWorld(pg) as w:
-        yield w
-
-
-@pytest.fixture(scope="module")
-def wav(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("sound") / "voice.wav")
-    voice(path)
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def say(world, text="Thông báo.", asker=None, **more):
-    """A short text as content: (hash, manifest)."""
-    u = (asker or world.lan).upload(text, title=more.pop("title", "Thông báo"),
-                                    media=TEXT, **more)
-    assert u.stage == DONE, u
-    return u.content_hash, world.content(u.content_hash)[1]
+from loa_sound import correlation, pcm, wav_write
 
 
 # --- approvals ---------------------------------------------------------------
@@ -195,7 +168,8 @@ def test_above_covers_below(world):
     world.programme("vn/08/070", item)
     for p in poles:
         p.wait_packets(m.stream_key, m.packets_n)
-    time.sleep(0.5)
+    all_pushed(world)
+    push_mark(world, "vn/08", poles[0])
     for p in poles:
         assert p.topics == {"loa/1/down/content/vn/08"}
         assert all(len(t) == 1 for t in p.times.values())
@@ -308,17 +282,25 @@ def pushed(world, text="Sửa chữa.", area="vn/08/070"):
 def test_many_want_the_same(world):
     """Twenty poles miss the same packets: they are sent once, to the area."""
     _, m = pushed(world)
+    mark, mark_m = say(world, "Dấu mốc.")
+    world.programme("vn/08/070", world.items["vn/08/070"] + [
+        (mark, now_ms() + 120000, mark_m.duration_ms)])
+    all_pushed(world)
     poles = [world.pole(f"vn/08/070/07{n:03d}") for n in range(20)]
     for p in poles:
         p.want(m.stream_key, (0, m.packets_n))
     for p in poles:
         p.wait_packets(m.stream_key, m.packets_n)
-    time.sleep(0.5)
+    # All wants are in; what is wanted now is sent behind what they asked for.
+    wait_until(lambda: world.service.metric("loa_content_wants_total") == 20,
+               "wants")
+    poles[0].want(mark_m.stream_key, (0, 1))
     for p in poles:
+        p.wait_packets(mark_m.stream_key, 1)
         assert p.topics == {"loa/1/down/content/vn/08/070"}
         assert all(len(t) == 1 for t in p.times.values())
     assert world.service.metric(
-        'loa_content_packets_sent_total{for="repair"}') == m.packets_n
+        'loa_content_packets_sent_total{for="repair"}') == m.packets_n + 1
     # Later, somebody else: again.
     late = world.pole("vn/08/070/07999")
     late.want(m.stream_key, (3, 2))
@@ -342,10 +324,11 @@ def test_wants_that_are_not_answered(world):
         pole.client.publish(topic, noise, qos=0)
     wait_until(lambda: world.service.metric(
         "loa_content_wants_refused_total") == 5, "refused")
-    time.sleep(0.6)
-    assert not pole.heard and not beside.heard
+    # What is wanted now is sent behind whatever they were given.
     pole.want(m.stream_key, (0, 1))
     pole.wait_packets(m.stream_key, 1)
+    assert set(pole.heard) == {m.stream_key} and not beside.heard
+    assert set(pole.heard[m.stream_key]) == {0}
 
 
 def test_one_greedy_pole(world):
@@ -413,7 +396,11 @@ def test_deletion(pg):
         # A programme that appears meanwhile saves it.
         w.programme("vn/08/071", version_item)
         wait_until(lambda: not w.content(hash_)[0].deleting, "saved")
-        time.sleep(3)
+        # Another one whose grace began later goes; this one stays.
+        later, _ = say(w, "Xoá sau.")
+        assert delete(w.lan, later).code == OK
+        wait_until(lambda: w.lan.find(later).status.code == NOT_FOUND, "gone",
+                   20)
         assert w.content(hash_)[0].needed_by
         w.programme("vn/08/071", [])
         wait_until(lambda: not w.content(hash_)[0].needed_by, "not needed")

@@ -1,23 +1,17 @@
 """Stopped dead at the n-th commit, slice or block of a text's whole way, for
-every n until it gets through (every third, unless LOA_EVERY=1). Needs a build
-with fail points (make TEST=1, LOA_BUILD=build/plain-test)."""
+every n until it gets through (every fifth, unless LOA_EVERY=1)."""
 import os
 import time
 
 import pytest
-from loa_broker import BUILD, wait_until
+from content_fixtures import pg  # noqa: F401
+from loa_broker import wait_until
 from loa_content import DONE, OK, TEXT, ContentWorld, content_hash_of
 from loa_identity import content, now_ms, pb, services
-from loa_service import Postgres
+from loa_service import with_fail_points
 
 N_MAX = 60
-EVERY = int(os.environ.get("LOA_EVERY", "3"))
-
-
-@pytest.fixture(scope="module")
-def pg():
-    with Postgres() as database:
-        yield database
+EVERY = int(os.environ.get("LOA_EVERY", "5"))
 
 
 def go(world, what, limit_s=30):
@@ -88,17 +82,14 @@ def check_tables(world):
 @pytest.mark.parametrize("point", ["pg.commit", "pg.committed", "job.encode",
                                    "job.slice", "sender.block"])
 def test_every_moment(pg, point):
-    with open(os.path.join(BUILD, "loa-content-ingest"), "rb") as f:
-        if b"LOA_FAILPOINT" not in f.read():
-            pytest.skip("built without fail points (make TEST=1, "
-                        "LOA_BUILD=build/plain-test)")
+    program = with_fail_points("loa-content-ingest")
     died_n = 0
     for n in range(1, N_MAX, EVERY):
         with ContentWorld(pg, start=False) as world:
             world.died = False
+            world.service.argv[0] = program
             world.service.start(LOA_FAILPOINT=f"{point}:{n}:abort",
                                 wait=False)
-            time.sleep(0.05)
             whole_way(world, f"Bước {point} số {n}.")
             check_tables(world)
             if not world.died:

@@ -5,32 +5,17 @@ import random
 import time
 
 import pytest
+from content_fixtures import pg, push_mark, wav  # noqa: F401
 from loa_broker import wait_until
 from loa_content import (DONE, OK, PART, RECEIVING, TEXT, ContentWorld,
                          content_hash_of)
 from loa_identity import now_ms
-from loa_service import Postgres
-from loa_sound import voice
-
-
-@pytest.fixture(scope="module")
-def pg():
-    with Postgres() as database:
-        yield database
 
 
 @pytest.fixture
 def world(pg):
     with ContentWorld(pg, "--push-packets-per-s", "100") as w:
         yield w
-
-
-@pytest.fixture(scope="module")
-def wav(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("sound") / "voice.wav")
-    voice(path)
-    with open(path, "rb") as f:
-        return f.read()
 
 
 def encoders(work):
@@ -170,10 +155,10 @@ def test_in_push(world, wav):
     pole.forget()
     restart(world)
     restart(world)
-    time.sleep(1)       # A push of 57 packets takes half a second.
+    _, mark_n = push_mark(world, "vn/08/070", pole)
     assert pole.count(m.stream_key) == 0
     assert world.service.metric('loa_content_packets_sent_total{for="push"}'
-                                ) == 0
+                                ) == mark_n
 
 
 def test_broker_loses_its_memory(pg, wav):

@@ -18,7 +18,7 @@ from loa_identity import (ALL as ALL_AND_DRILL, COMMAND, CONFIG, DAY_MS,
                           DELEGATE, DRILL, REVOKE, ROOT_DIR, SCHEDULE, blake2b,
                           new_enrolling, new_root, now_ms, open_envelope, pb,
                           registry)
-from loa_service import Asker, Postgres, Service
+from loa_service import Asker, Postgres, Service, with_fail_points
 
 ALL = ALL_AND_DRILL & ~DRILL   # A drill key signs nothing else.
 OK = pb.Status.CODE_OK
@@ -551,19 +551,12 @@ def test_wrong_codes_are_answered_at_a_bounded_rate(w, registrar):
     assert a.status.code == OK
 
 
-TEST_BUILD = os.path.join(ROOT_DIR, "build", "plain-test")
-
-
 @pytest.mark.parametrize("point", ["registry.write", "pg.commit",
                                    "pg.committed"])
 def test_killed_at_every_step(w, registrar, point):
     """The registry ends at the nth passing of a point; whoever asked asks
     again, with the same request, and everything is done once."""
-    program = os.path.join(TEST_BUILD, "loa-registry")
-    if not os.path.exists(program):
-        pytest.skip("needs fail points: make TEST=1 build/plain-test/"
-                    "loa-registry")
-    w.service.argv[0] = program
+    w.service.argv[0] = with_fail_points("loa-registry")
     w.restart()
     w.import_csv(registrar, read(SAMPLE))
     asker = w.asker(registrar)
@@ -760,7 +753,9 @@ def test_a_second_registry_on_the_same_tables_waits(w):
     second = Service("registry", w.identity, w.pg, w.broker)
     second.start(wait=False)
     try:
-        time.sleep(0.5)
+        wait_until(lambda: w.pg.one(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND"
+            " NOT granted") == "1", "the second one waits for the lock")
         assert second.process.poll() is None
         assert not second.ready()
         w.service.stop()

@@ -54,7 +54,8 @@ def _uses(top, kind, point):
 
 
 class Points:
-    """The fail points of one kind in random order, again and again."""
+    """The fail points of one kind in random order, again and again: with every
+    action once before one comes a second time."""
 
     def __init__(self, rng, names):
         self.rng, self.names, self.left = rng, names, []

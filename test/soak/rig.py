@@ -3,6 +3,7 @@ a fail point if one is due, and what happened to it is written down."""
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import stack  # noqa: E402
 
 NAMES = {"broker": "mosquitto"}  # Kind of process -> name in the stack.
 PAUSE_S = 0.15
+POINTS_MAX = 8  # Armed at once; the programs take 16.
+HIT = re.compile(r'event=failpoint\.hit .*?name=(\S+) action="?([^\s"]+)')
 
 
 def now_us():
@@ -45,20 +48,43 @@ class History:
 
 
 class Victim(stack.Process):
-    """A process of the stack: LOA_FAILPOINT holds for one start only."""
+    """A process of the stack. A fail point stays with it from start to start
+    until it has acted: most lives end, by other kills, before they pass a rare
+    one."""
 
     def __init__(self, rig, name, *args, **kw):
-        self.rig, self.point = rig, None
+        self.rig, self.points, self.read_at = rig, [], 0
         super().__init__(name, *args, **kw)
+
+    def arm(self, point):
+        if len(self.points) < POINTS_MAX:
+            self.points.append(point)
+
+    def unhit(self):
+        """What is armed and has not acted, by the log since the last look."""
+        if os.path.exists(self.log):
+            with open(self.log, "rb") as f:
+                f.seek(self.read_at)
+                text = f.read()
+            text = text[:text.rfind(b"\n") + 1]
+            self.read_at += len(text)
+            for name, action in HIT.findall(text.decode("utf-8", "replace")):
+                self.points = [p for p in self.points if
+                               (p.split(":")[0], p.split(":")[2])
+                               != (name, action)]
+        return self.points
 
     def start(self):
         self.rig.before_start(self)
         self.env.pop("LOA_FAILPOINT", None)
-        if self.point is not None:
-            self.env["LOA_FAILPOINT"] = self.point
+        armed = ",".join(self.unhit())
+        if armed:
+            self.env["LOA_FAILPOINT"] = armed
         super().start()
-        self.rig.history.add("start", name=self.name, point=self.point)
-        self.point = None
+        self.rig.history.add("start", name=self.name, point=armed or None)
+        # The next life passes it sooner.
+        self.points = [f"{p.split(':')[0]}:1:{p.split(':')[2]}"
+                       for p in self.points]
 
     def tend(self, tell=None):
         if self.wanted and self.popen.poll() is not None:
@@ -195,6 +221,7 @@ class Killer:
     def __init__(self, rig, kills):
         self.rig, self.kills, self.threads = rig, kills, []
         self.missed = 0
+        self.unhit = []  # (process, point): armed to the end, and never passed.
 
     def run(self):
         began = time.monotonic()
@@ -205,7 +232,16 @@ class Killer:
                 self.rig.history.add("missed", **_named(kill))
         for t in self.threads:
             t.join()
+        self._disarm()
         return time.monotonic() - began
+
+    def _disarm(self):
+        """What comes after the kills is not to be struck any more."""
+        for p in self.rig.processes.values():
+            if isinstance(p, Victim) and p.unhit():
+                self.unhit += [(p.name, x) for x in p.points]
+                p.points = []
+                p.signal(signal.SIGKILL)
 
     def strike(self, kill):
         kind = kill["kind"]
@@ -225,7 +261,8 @@ class Killer:
         if kill["how"] == "stop":
             self._stop(lambda sig: p.signal(sig), kill["stop_s"])
         else:
-            p.point = kill.get("point")
+            if "point" in kill:
+                p.arm(kill["point"])
             p.signal(signal.SIGKILL)
         return True
 

@@ -19,6 +19,7 @@ import check
 import work
 
 SETTLE_S = 60
+POLL_S = 0.1
 
 
 def open_province(rig, speakers_n):
@@ -34,14 +35,23 @@ def open_province(rig, speakers_n):
             "district": sorted({c.rsplit("/", 1)[0] for c in communes})}
 
 
+def until(left, limit_s):
+    """Ask left() again and again: None when nothing is left, or what still was
+    when the time was up."""
+    end = time.monotonic() + limit_s
+    while (what := left()) and time.monotonic() < end:
+        time.sleep(POLL_S)
+    return what or None
+
+
 def settle(rig, office):
     """Until nothing is under way any more. What is not quiet in time is said."""
-    end = time.monotonic() + SETTLE_S
     last_ms = max((s for b in office.bulletins for s in b["starts"]), default=0)
-    wait_s = last_ms / 1000 + 5 - time.time()
-    time.sleep(min(max(wait_s, 0), 20))
+    over_s = min(last_ms / 1000 + 5, time.time() + 20)
 
     def left():
+        if time.time() < over_s:
+            return "bulletins are to come"
         slow = [s for s in plan.SERVICES if not rig.ready(s)]
         if slow:
             return f"not ready: {slow}"
@@ -52,9 +62,7 @@ def settle(rig, office):
                     check.unacknowledged(rig) or check.unequal_documents(rig))
         except Exception as e:  # A service that is just starting.
             return str(e)
-    while (what := left()) and time.monotonic() < end:
-        time.sleep(0.5)
-    return what
+    return until(left, max(over_s - time.time(), 0) + SETTLE_S)
 
 
 def farewell(rig, office):
@@ -76,13 +84,13 @@ def farewell(rig, office):
     office.bulletins.append(b)
     if rc != 0:
         return f"the last bulletin was not accepted: {b['ops'][0]['text']}"
-    while time.time() < at_ms / 1000 + 20:
-        told = rig.who({"bulletin": answer["entries"][0]["bulletin"]},
-                       "finished")
-        if told == set(rig.speakers):
-            return None
-        time.sleep(0.5)
-    return f"the last bulletin was heard by {sorted(told)} only"
+    bulletin = {"bulletin": answer["entries"][0]["bulletin"]}
+
+    def left():
+        told = rig.who(bulletin, "finished")
+        return told != set(rig.speakers) and \
+            f"the last bulletin was heard by {sorted(told)} only"
+    return until(left, at_ms / 1000 + 20 - time.time())
 
 
 def hits(rig):
@@ -121,7 +129,8 @@ def report(args, rig, office, checked, killer, took_s, unsettled):
                          if k == kind)
         print(f"  {kind:20s} {by[kind]:5d}   {ways}")
     found = hits(rig)
-    print(f"fail points that acted: {sum(found.values())}")
+    print(f"fail points that acted: {sum(found.values())}; armed and never "
+          f"passed: {killer.unhit}")
     for (kind, name, action), n in sorted(found.items()):
         print(f"  {kind:20s} {name:18s} {action:6s} {n:4d}")
     print("work:", ", ".join(f"{k} {n}" for k, n in

@@ -90,7 +90,11 @@ class Office:
         rng = random.Random(f"admin {self.seed}")
         while not self.stopping.wait(rng.uniform(0.5, 1.5)):
             n = self.next()
-            if rng.random() < 0.6:
+            known = [d["id"] for d in self.devices if d["code"] == 0]
+            if known and rng.random() < 0.15:
+                # A new list of revocations goes to everybody.
+                self.ask("admin", "device", "revoke", rng.choice(known))
+            elif rng.random() < 0.6:
                 area = rng.choice(self.areas["commune"])
                 _, code, _ = self.ask("admin", "device", "enrol", area, "--id",
                                       f"new_{n}", "--serial", f"N{n}")
