@@ -1,10 +1,12 @@
 /* cmd_content.c -- sound and text: list, approve, listen, delete. */
 
 #include <errno.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loactl/archive.h"
@@ -316,24 +318,67 @@ static void print_export(const struct ctl *c,
                out_hex(k->content_hash.data, LOA_HASH_BYTES, digits));
 }
 
+/* What is there under this name stays until all of the new file is right and
+ * on the disk. */
+static FILE *export_open(struct ctl *c, const char *path, char part[PATH_MAX])
+{
+    struct stat st;
+    FILE *out;
+    int n = snprintf(part, PATH_MAX, "%s.part", path);
+
+    if (n >= PATH_MAX || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
+        ctl_fail(c, CTL_FAILED, "%s: không phải tệp thường",
+                 "%s: not a regular file", path);
+        return NULL;
+    }
+    out = fopen(part, "w+b");
+    if (out == NULL)
+        ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
+    return out;
+}
+
+static int export_close(struct ctl *c,
+                        FILE *out,
+                        const char *part,
+                        const char *path,
+                        int rc)
+{
+    bool good = rc == CTL_OK && fflush(out) == 0 && fsync(fileno(out)) == 0;
+    int err = errno;
+
+    if (fclose(out) != 0 && good) {
+        good = false;
+        err = errno;
+    }
+    if (good && rename(part, path) != 0) {
+        good = false;
+        err = errno;
+    }
+    if (good)
+        return CTL_OK;
+    unlink(part);
+    return rc != CTL_OK ? rc
+                        : ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path,
+                                   strerror(err));
+}
+
 static int run_export(struct ctl *c)
 {
     Loa__V1__ContentAnswer *found = NULL;
     const char *path = c->positionals[1];
+    char part[PATH_MAX];
     uint64_t at = 0, size = 1;
     FILE *out = NULL;
     int rc = link_content(c, c->positionals[0], &found);
 
-    if (rc == CTL_OK && (out = fopen(path, "w+b")) == NULL)
-        rc = ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
+    if (rc == CTL_OK && (out = export_open(c, path, part)) == NULL)
+        rc = CTL_FAILED;
     while (rc == CTL_OK && at < size)
         rc = export_piece(c, found->contents[0]->content_hash, out, &at, &size);
     if (rc == CTL_OK)
         rc = check_export(c, found->contents[0], out);
-    if (out != NULL && fclose(out) != 0 && rc == CTL_OK)
-        rc = ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
-    if (out != NULL && rc != CTL_OK)
-        unlink(path);
+    if (out != NULL)
+        rc = export_close(c, out, part, path, rc);
     if (rc == CTL_OK)
         print_export(c, found->contents[0], path, at);
     if (found != NULL)

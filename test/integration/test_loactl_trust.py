@@ -158,6 +158,30 @@ def test_what_an_approver_hears_is_the_content(tmp_path):
                 out.unlink()
 
 
+def test_refused_export_takes_the_old_file(tmp_path):
+    """Whoever had a file of this name lost it to an export that failed."""
+    wanted, pre_skip, good = sound(tmp_path, 440)
+    root = new_root()
+    ministry = root.authority("ministry", "vn")
+    identity = ministry.staff("minh", "vn/08", powers=CONTENT_APPROVE).save(
+        str(tmp_path / "minh.id"))
+    out = tmp_path / "đã nghe.opus"
+    with Broker(root) as broker:
+        ingest = Ingest(broker, ministry.service("ci", "content-ingest", "vn"))
+        ingest.pre_skip = pre_skip
+        for ingest.file, fine in ((good[:len(good) // 2], False),
+                                  (good, True)):
+            out.write_bytes(b"old")
+            done = subprocess.run(
+                [os.path.join(BUILD, "loactl"), "--identity", identity,
+                 "--port", str(broker.port), "content", "export",
+                 wanted.hex(), str(out)],
+                capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode == 0) == fine, done.stderr
+            assert out.read_bytes() == (good if fine else b"old")
+            assert not (tmp_path / "đã nghe.opus.part").exists()
+
+
 def test_short_id_of_a_ground_twin_approves_nothing(tmp_path):
     """Eight digits were enough to approve, and can be ground: another sound
     with the same beginning was signed. The file that was heard says which."""
