@@ -193,9 +193,13 @@ class Power:
                     pass
             except OSError:
                 pass
+        began = os.path.getsize(self.path("log"))
         full = self.live(1, self.seed + 1)
         if full.returncode:
             raise Finding("on a full disk: " + full.stderr)
+        sounds = self.sounds_after(began)
+        if not sounds:
+            raise Finding("on a full disk nothing sounds")
         subprocess.run(["mount", "-o", "remount,ro", store], check=True)
         ro = self.live(2, self.seed + 2)
         if ro.returncode != 1 or "Read-only" not in ro.stderr:
@@ -210,7 +214,18 @@ class Power:
                            capture_output=True, text=True, check=False)
         if r.returncode:
             raise Finding(r.stdout)
-        self.row("real full disk", n, "0 findings; full, read-only, well again")
+        self.row("real full disk", n, f"0 findings; {sounds} sounds while full; "
+                 "then read-only, then well again")
+
+    def sounds_after(self, at):
+        with open(self.path("log"), "rb") as f:
+            log, n = f.read(), 0
+        while at < len(log):
+            op, path, path2, _, _, size = struct.unpack_from("<IHHQQQ", log, at)
+            at += 32 + path + path2
+            n += op == OP_MARK and log[at] == ord("p")
+            at += size
+        return n
 
     # --- single files --------------------------------------------------------
 
