@@ -18,7 +18,7 @@
 static unsigned long counts[FATES][2], played_n, reported_n, number, entry_n;
 static enum fate fate;
 static const char *folder;
-static bool make_only;
+static bool make_only, repeating;
 static int log_fd;
 static uint64_t seed;
 
@@ -51,9 +51,10 @@ static bool programme_told;
 static void note_seen(const char *event, const char *text)
 {
     bool own = strcmp(flipped, "programme-vn.08.070.02215") == 0;
+    size_t n = strcspn(text, " ");
 
     if (strncmp(event, "programme.", 10) == 0 &&
-        strstr(text, own ? "area=vn/08/070" : "area=vn/08 ") != NULL)
+        strncmp(text, own ? "area=vn/08/070/02215" : "area=vn/08", n) == 0)
         programme_told = true;
 }
 
@@ -85,6 +86,9 @@ static void box_says(enum says what,
             break;
         case SAYS_NOTE:
             note_seen(text, (const char *)body.data);
+            if (repeating)
+                printf("  %s %.*s\n", text, (int)body.len,
+                       (const char *)body.data);
             if (strcmp(text, "command.done") == 0)
                 finding("a command is carried out twice", "");
             break;
@@ -322,7 +326,8 @@ int main(int argc, char *argv[])
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
     make_only = strcmp(argv[1], "make") == 0;
-    if (make_only || strcmp(argv[1], "one") == 0)
+    repeating = strcmp(argv[1], "one") == 0;
+    if (make_only || repeating)
         return run_check(strtoul(argv[4], NULL, 10), 0, 1, atol(argv[6]));
     return run_check(strtoul(argv[4], NULL, 10),
                      argc > 7 ? strtoul(argv[6], NULL, 10) : 0,
