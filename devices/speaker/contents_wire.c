@@ -15,11 +15,12 @@ void contents_ask_anew(struct contents *cs, struct chance *ch, int64_t now_us)
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         struct fetch *f = &cs->fetches[i];
         struct content *c = &cs->contents[f->content];
-        int64_t soon_us = contents_quiet_us(ch, now_us);
+        int64_t soon_us;
 
         if (!f->used ||
             (c->was_needed && c->was_nearest_at_ms == c->nearest_at_ms))
             continue;
+        soon_us = contents_quiet_us(ch, now_us);
         f->asked = false;
         f->pause_us = CONTENT_ASK_US_MIN;
         if (f->ask_us > soon_us)
