@@ -7,7 +7,11 @@
 #include "proto/io/log.h"
 
 #define PAUSE_MS_MIN 5000   /* An answer comes within this, or never. */
-#define PAUSE_MS_MAX 120000 /* A wrong code: somebody must come and see. */
+#define PAUSE_MS_MAX 120000 /* The registry is away; it will come back. */
+/* A wrong code: asking again makes it no better, and a fleet of them is a
+ * load. Somebody must come and see; who corrects it starts the agent again. */
+#define REFUSED_MS_MIN 15000
+#define REFUSED_MS_MAX 960000
 #define RETRY_MS_MIN 500
 #define RETRY_MS_MAX 30000
 
@@ -37,6 +41,7 @@ static void ask(struct enroller *e)
     };
     int rv;
 
+    e->asked = true;
     randombytes_buf(id, sizeof id);
     rv = enrol_request(&e->enrol, e->identity, id, clock_wall_ms(), buf,
                        sizeof buf, &msg.len);
@@ -47,19 +52,40 @@ static void ask(struct enroller *e)
     uv_timer_start(&e->retry, on_retry, e->pause_ms, 0);
 }
 
+/* A connection that comes and goes does not make it ask more often. */
 static void on_connected(void *data)
 {
-    ask(data);
+    struct enroller *e = data;
+
+    if (e->refused_n == 0 || !uv_is_active((uv_handle_t *)&e->retry))
+        ask(e);
 }
 
 static void on_retry(uv_timer_t *timer)
 {
     struct enroller *e = timer->data;
 
-    if (e->pause_ms < PAUSE_MS_MAX)
+    if (e->refused_n == 0 && e->pause_ms < PAUSE_MS_MAX)
         e->pause_ms *= 2;
     if (e->mqtt.connected)
         ask(e);
+}
+
+/* Once for each question, with what follows from it: nobody can make it wait
+ * longer by answering more often. */
+static void on_refused(struct enroller *e, const char *why)
+{
+    if (!e->asked)
+        return;
+    e->asked = false;
+    if (e->refused_n++ == 0)
+        e->pause_ms = REFUSED_MS_MIN;
+    else if (e->pause_ms < REFUSED_MS_MAX)
+        e->pause_ms *= 2;
+    log_warn("enrol.refused", "device=%s refused_n=%u again_in_s=%u text=%s",
+             e->conf->device, e->refused_n, (unsigned)(e->pause_ms / 1000),
+             why);
+    uv_timer_start(&e->retry, on_retry, e->pause_ms, 0);
 }
 
 static void on_granted(uv_timer_t *timer)
@@ -84,7 +110,7 @@ static void on_message(void *data, const struct mqtt_msg *msg)
                       (struct loa_bytes){msg->payload, msg->len},
                       clock_wall_ms(), e->conf->clock == WALLTIME_SYSTEM, why);
     if (rv != LOA_OK) {
-        log_warn("enrol.refused", "device=%s text=%s", e->conf->device, why);
+        on_refused(e, why);
         return;
     }
     rv = identity_file_write(e->identity_path, e->identity, why_file);

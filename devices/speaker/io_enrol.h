@@ -17,6 +17,8 @@ struct enroller {
     struct mqtt_filter filter;
     uv_timer_t retry;
     uint64_t pause_ms;
+    bool asked; /* And nobody has refused it yet. */
+    unsigned refused_n;
     bool closed;
     void (*done)(void *data);
     void *data;
