@@ -135,7 +135,12 @@ $(B)/test/sim/$(1)/%: ALL_CFLAGS += -Itest/unit/$(1)
 $(B)/test/sim/$(1)/%: $(B)/test/sim/$(1)/%.o $(call unit_objs,$(1)) $(B)/libloa-proto.a
 	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $$(LIBS_$(1)) $$(call libs,$$(PKGS_PROTO)) -lm -o $$@
 endef
-$(foreach d,$(notdir $(patsubst %/,%,$(wildcard test/sim/*/))),$(eval $(call sim,$(d))))
+$(foreach d,$(filter-out days,$(notdir $(patsubst %/,%,$(wildcard test/sim/*/)))),$(eval $(call sim,$(d))))
+# Days: the speaker's core with programmes by the scheduler's.
+$(B)/test/sim/days/sim_days: ALL_CFLAGS += -Itest/unit/speaker -Itest/sim/days
+$(B)/test/sim/days/sim_days: $(call obj,$(wildcard test/sim/days/*.c)) $(call obj,$(call pure_src,devices/speaker)) \
+  $(filter-out %/wire.o,$(call obj,$(call pure_src,services/scheduler))) $(B)/libloa-proto.a
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -Wl,--wrap=loa_sign_verify $(call libs,$(PKGS_PROTO)) -lm -o $@
 UNITS += $(patsubst %.c,$(B)/%,$(wildcard test/sim/*/sim_*.c))
 
 units: $(UNITS)
@@ -219,6 +224,11 @@ bench: deps deps-test ## figures, in a table: ONLY=start,speaker,requests,...
 	@$(MAKE) --no-print-directory -j2 all $(BENCH_BINS:%=$(B)/test/bench/%)
 	@LOA_BUILD=$(B) /usr/bin/python3 test/bench/run.py $(subst $(comma), ,$(ONLY))
 .PHONY: bench bench-broker
+
+DAYS ?= 1
+sim: $(B)/test/sim/days/sim_days ## simulated days of a loudspeaker: DAYS= SEED=; DAYS=10000 takes minutes
+	@$< faults && $< offline && $< $(DAYS) $(SEED)
+.PHONY: sim
 
 KILLS ?= 50
 SEED  ?= 1

@@ -47,6 +47,8 @@ static void world_sent_batch(struct world *w, struct loa_bytes body)
     w->batch_last = b->receipts[b->n_receipts - 1]->sequence;
     /* Nothing travels before it is durable. */
     assert(w->batch_last < w->first + w->rows_n);
+    if (w->on_batch != NULL)
+        w->on_batch(w, b);
 }
 
 static int world_send(struct world *w, const struct speaker_op *op)
@@ -144,6 +146,12 @@ static void world_drain(struct world *w)
 
     while (speaker_take(&w->s, &op)) {
         assert(++n < 10000); /* Operations come to an end. */
+        if (w->kill_in > 0 && --w->kill_in == 0) {
+            w->running = w->connected = false;
+            return;
+        }
+        if (w->on_op != NULL)
+            w->on_op(w, &op);
         if (op.type == SPEAKER_CONTENT && op.content.type == CONTENTS_OPEN)
             world_open_part(w, &op);
         else
@@ -160,6 +168,8 @@ static struct speaker_now world_now(const struct world *w)
 
 static void world_feed(struct world *w, struct speaker_event *ev)
 {
+    if (!w->running)
+        return; /* The power failed in the midst of it. */
     ev->now = world_now(w);
     speaker_step(&w->s, ev);
     world_drain(w);

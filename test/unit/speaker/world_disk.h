@@ -82,6 +82,11 @@ struct world {
     struct wire_want want;
     size_t asked_n;
     bool acking;
+
+    /* Who looks on; NULL: nobody. */
+    void (*on_batch)(struct world *w, const Loa__V1__ReceiptBatch *b);
+    void (*on_op)(struct world *w, const struct speaker_op *op);
+    unsigned kill_in; /* The power fails before this operation; 0: not. */
 };
 
 static void world_feed(struct world *w, struct speaker_event *ev);
