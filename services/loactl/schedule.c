@@ -28,6 +28,8 @@ static const char *stage_name(const struct ctl *c,
             return en ? "on air" : "đang phát";
         coming = coming || at_ms > now_ms;
     }
+    if (e->n_starts_at_ms == 0 && e->uncovered_start_at_ms != 0)
+        return en ? "approval ended" : "hết hạn phê duyệt";
     if (coming)
         return en ? "coming" : "sắp tới";
     return en ? "over" : "đã qua";
@@ -41,13 +43,15 @@ json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
         json_array_append_new(areas, json_string(e->areas[i]));
     for (size_t i = 0; i < e->n_starts_at_ms; i++)
         json_array_append_new(starts, json_integer(e->starts_at_ms[i]));
-    return json_pack("{s:o,s:o,s:s,s:o,s:s,s:i,s:o,s:s,s:b,s:s}", "bulletin",
-                     json_hex(e->bulletin_id.data, e->bulletin_id.len), "areas",
-                     areas, "class", class_name(c, e->class_), "content",
-                     json_hex(e->content_hash.data, e->content_hash.len),
-                     "title", e->title, "duration_ms", (int)e->duration_ms,
-                     "starts_at_ms", starts, "requested_by", e->requested_by,
-                     "cancelled", (int)e->cancelled, "stage", stage_name(c, e));
+    return json_pack(
+        "{s:o,s:o,s:s,s:o,s:s,s:i,s:o,s:s,s:b,s:s,s:o}", "bulletin",
+        json_hex(e->bulletin_id.data, e->bulletin_id.len), "areas", areas,
+        "class", class_name(c, e->class_), "content",
+        json_hex(e->content_hash.data, e->content_hash.len), "title", e->title,
+        "duration_ms", (int)e->duration_ms, "starts_at_ms", starts,
+        "requested_by", e->requested_by, "cancelled", (int)e->cancelled,
+        "stage", stage_name(c, e), "uncovered_start_at_ms",
+        json_time(e->uncovered_start_at_ms));
 }
 
 void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
@@ -57,7 +61,9 @@ void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
     if (e->bulletin_id.len == LOA_ID_BYTES)
         loa_hex(e->bulletin_id.data, LOA_ID_BYTES, id);
     printf("%s  %s  %.1f s  %s  %s  (%s)\n  ->", id,
-           out_time(e->n_starts_at_ms > 0 ? e->starts_at_ms[0] : 0, at),
+           out_time(e->n_starts_at_ms > 0 ? e->starts_at_ms[0]
+                                          : e->uncovered_start_at_ms,
+                    at),
            e->duration_ms / 1000.0, class_name(c, e->class_), e->title,
            stage_name(c, e));
     for (size_t i = 0; i < e->n_areas; i++)
@@ -66,6 +72,15 @@ void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
         printf(c->english ? "  (+%zu more times)" : "  (+%zu lần nữa)",
                e->n_starts_at_ms - 1);
     putchar('\n');
+    if (e->uncovered_start_at_ms != 0)
+        printf(
+            c->english
+                ? "  ! from %s on it is not said: the approval has ended "
+                  "then. Have it approved again and: loactl schedule "
+                  "change %.8s --content ID\n"
+                : "  ! từ %s không phát: phê duyệt đã hết hạn. Hãy xin duyệt "
+                  "lại rồi: loactl schedule change %.8s --content MÃ\n",
+            out_time(e->uncovered_start_at_ms, at), id);
 }
 
 static json_t *entries_json(const struct ctl *c,

@@ -18,12 +18,15 @@ struct looking {
 };
 
 /* The occurrence by which a bulletin is listed: the first that has not ended
- * at from_ms and starts before until_ms; or SLOTS_NONE. */
+ * at from_ms and starts before until_ms; or SLOTS_NONE. One that is not said
+ * because the approval has ended counts: staff are to see what is missing. */
 static int64_t listed_by(const struct looking *l, const struct bulletin *b)
 {
     const struct scheduler_answer *a = &l->s->answer;
     int64_t at_ms = slots_next(&b->rule, a->from_ms - b->rule.duration_ms + 1);
 
+    if (at_ms == SLOTS_NONE)
+        at_ms = plan_uncovered(b, a->from_ms);
     return at_ms < a->until_ms ? at_ms : SLOTS_NONE;
 }
 

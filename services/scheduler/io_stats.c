@@ -48,6 +48,11 @@ int stats_init(struct stats *t, struct metrics *metrics)
                                                "Areas with a programme", NULL),
         [STATS_PENDING] = METRIC_GAUGE_INIT("loa_scheduler_requests_pending",
                                             "Requests waiting for room", NULL),
+        [STATS_UNCOVERED] = METRIC_GAUGE_INIT(
+            "loa_scheduler_bulletins_uncovered",
+            "Bulletins with an occurrence in the coming days that is not said: "
+            "the approval ends before",
+            NULL),
         [STATS_CLOCK_DOUBTED] = METRIC_GAUGE_INIT(
             "loa_scheduler_clock_doubted",
             "1: the clock is in doubt, nothing is planned", NULL),
@@ -75,12 +80,19 @@ int stats_init(struct stats *t, struct metrics *metrics)
 void stats_collect(struct stats *t, const struct scheduler *s, size_t pending_n)
 {
     const struct areas *areas = &s->plan.areas;
-    uint32_t programmes_n = 0, known_n = 0;
+    uint32_t programmes_n = 0, known_n = 0, uncovered_n = 0;
 
     for (uint32_t i = 0; i < areas->rows_n; i++) {
         programmes_n += areas->rows[i].programme.version != 0;
         known_n += areas->rows[i].spans_n != 0;
     }
+    for (uint32_t i = 0; i < s->plan.index.touched_n; i++) {
+        const struct bulletin *b = &s->plan.bulletins[i];
+
+        uncovered_n +=
+            b->used && plan_uncovered(b, s->at_ms) < s->window_end_ms;
+    }
+    metric_set(&t->own[STATS_UNCOVERED], uncovered_n);
     metric_set(&t->own[STATS_BULLETINS], s->plan.index.rows_n);
     metric_set(&t->own[STATS_APPROVALS], s->plan.approvals.index.rows_n);
     metric_set(&t->own[STATS_AREAS], known_n);

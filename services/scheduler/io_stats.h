@@ -20,6 +20,7 @@ enum stats_own {
     STATS_PROGRAMMES,
     STATS_PENDING,
     STATS_CLOCK_DOUBTED,
+    STATS_UNCOVERED,
     STATS_N,
 };
 

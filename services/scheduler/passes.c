@@ -149,7 +149,8 @@ static bool forget_piece(struct scheduler *s,
         if (!b->used)
             continue;
         over_ms = b->why == BULLETIN_STANDS ? b->end_ms : b->cancelled_at_ms;
-        if (over_ms >= before_ms || b->requested_at_ms >= before_ms)
+        if (over_ms >= before_ms || b->requested_at_ms >= before_ms ||
+            plan_uncovered(b, at_ms) != SLOTS_NONE)
             continue;
         memcpy(up->forgotten[up->forgotten_n++], b->id, LOA_ID_BYTES);
         up->durable = true;

@@ -159,6 +159,20 @@ void plan_settle(const struct plan *p, struct bulletin *b)
     b->end_ms = slots_end(&b->rule);
 }
 
+int64_t plan_uncovered(const struct bulletin *b, int64_t from_ms)
+{
+    struct slots_rule asked = b->rule;
+    int64_t begin_ms = from_ms - b->rule.duration_ms + 1;
+
+    if (b->rule.frequency == SLOTS_ONCE || b->why != BULLETIN_STANDS ||
+        b->until_ms <= b->rule.until_ms)
+        return SLOTS_NONE;
+    asked.until_ms = b->until_ms;
+    if (begin_ms <= b->rule.until_ms)
+        begin_ms = b->rule.until_ms + 1;
+    return slots_next(&asked, begin_ms);
+}
+
 const char *plan_title(const struct plan *p, const struct bulletin *b)
 {
     return b->title[0] != '\0' ? b->title

@@ -101,6 +101,10 @@ uint32_t plan_areas(const struct plan *p,
 /* Set rule.until_ms and end_ms from until_ms and the approval's end. */
 void plan_settle(const struct plan *p, struct bulletin *b);
 
+/* The first occurrence that was asked for, has not ended at from_ms, and is not
+ * said because the approval ends before; SLOTS_NONE: all are covered. */
+int64_t plan_uncovered(const struct bulletin *b, int64_t from_ms);
+
 /* What its title is on air. */
 const char *plan_title(const struct plan *p, const struct bulletin *b);
 

@@ -23,6 +23,30 @@ static struct asking asking_of(struct scheduler *s,
     };
 }
 
+/* What was asked for beyond the approval's end is taken as asked, but not said:
+ * who asks is told at once, and ScheduleFind shows it. */
+static void say_uncovered(struct asking *k, uint32_t row)
+{
+    const struct bulletin *b =
+        row == BULLETIN_NONE ? k->b : &k->s->plan.bulletins[row];
+    int64_t at_ms = plan_uncovered(b, k->at_ms);
+    size_t vi = strlen(k->say->vi), en = strlen(k->say->en);
+    char text[SAY_TIME_CAP];
+
+    if (at_ms == SLOTS_NONE)
+        return;
+    say_time(at_ms, text);
+    snprintf(
+        k->say->vi + vi, SAY_CAP - vi,
+        " Phê duyệt hết hạn trước: từ %s không phát; hãy xin duyệt lại rồi "
+        "đổi nội dung của lịch.",
+        text);
+    snprintf(k->say->en + en, SAY_CAP - en,
+             " The approval ends before: from %s on nothing is said; have it "
+             "approved again and change the content of the schedule.",
+             text);
+}
+
 /* What the answer shows: the bulletin, and what sounds at the same time. */
 static void done(struct asking *k, uint32_t row, const char *vi, const char *en)
 {
@@ -34,6 +58,7 @@ static void done(struct asking *k, uint32_t row, const char *vi, const char *en)
     if (n == 0) {
         snprintf(k->say->vi, SAY_CAP, "%s", vi);
         snprintf(k->say->en, SAY_CAP, "%s", en);
+        say_uncovered(k, row);
         return;
     }
     snprintf(k->say->vi, SAY_CAP,
@@ -44,6 +69,7 @@ static void done(struct asking *k, uint32_t row, const char *vi, const char *en)
              "%s %u bulletins of another class sound at the same time: "
              "priority interrupts normal.",
              en, n);
+    say_uncovered(k, row);
 }
 
 /* A dry run ends here: the approval is let go when its answer has been sent. */
@@ -228,7 +254,7 @@ static bool not_over(struct asking *k, const struct bulletin *b)
 {
     char end[SAY_TIME_CAP];
 
-    if (b->end_ms > k->at_ms)
+    if (b->end_ms > k->at_ms || plan_uncovered(b, k->at_ms) != SLOTS_NONE)
         return true;
     say(k->say, SAY_PAST, "Bản tin này đã phát xong lúc %s.",
         "This bulletin ended at %s.", say_time(b->end_ms, end));

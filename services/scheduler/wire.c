@@ -309,6 +309,7 @@ static Loa__V1__ScheduleEntry *entry(struct making *k, uint32_t row)
     const struct bulletin *b = &k->s->candidate;
     const uint32_t *areas = k->s->candidate_areas;
     uint32_t areas_n = k->s->candidate_areas_n, found[BULLETIN_AREAS_MAX];
+    int64_t uncovered_ms;
 
     if (row != BULLETIN_NONE) {
         b = &p->bulletins[row];
@@ -329,6 +330,9 @@ static Loa__V1__ScheduleEntry *entry(struct making *k, uint32_t row)
     e->cancelled = b->why != BULLETIN_STANDS;
     put_areas(k, b, areas, areas_n, e);
     put_starts(k, b, e);
+    uncovered_ms = plan_uncovered(b, k->a->from_ms);
+    if (uncovered_ms != SLOTS_NONE)
+        e->uncovered_start_at_ms = uncovered_ms;
     return e;
 }
 

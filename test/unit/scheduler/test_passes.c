@@ -2,23 +2,7 @@
  * revoked, bulletins that end, a process that starts again. */
 
 #include "check.h"
-#include "scheduler/world.h"
-
-#define START (WORLD_AT_MS + HOUR_MS)
-#define MIDNIGHT (WORLD_AT_MS - 8 * HOUR_MS)
-
-static void add(struct world *w, uint8_t id, const char *area, int64_t start_ms)
-{
-    world_add(w, id, area, start_ms);
-    CHECK_INT("add", world_ask(w, &w->lan), SAY_OK);
-}
-
-/* Roll to a moment; how many programmes that makes. */
-static uint32_t roll(struct world *w, int64_t at_ms)
-{
-    w->at_ms = at_ms;
-    return world_settle(w);
-}
+#include "scheduler/tables.h"
 
 static void test_days(void)
 {
@@ -138,86 +122,43 @@ static void test_clock_cancels_nothing(void)
     world_free(w);
 }
 
-/* --- clocks --------------------------------------------------------------- */
-
-/* Would a device take it after what it took at the right time? */
-static bool is_taken(const struct world *w, uint64_t held)
-{
-    uint64_t version = world_area(w, "vn/08/070")->programme.version;
-
-    return version > held && version <= (uint64_t)(w->at_ms + LOA_DAY_MS);
-}
-
-/* Devices refused all versions for as long as the clock had been ahead. */
-static void test_clock_ahead_for_days(void)
+/* Only the coming days were looked at: the rest of a series fell silent on the
+ * day its approval ended, and no list showed it. */
+static void test_approval_that_ends_before_the_series(void)
 {
     struct world *w = world_new("vn");
-    uint64_t held;
+    struct scheduler_request *r = world_add(w, 1, "vn/08/070", START);
+    const struct bulletin *b = w->core.plan.bulletins;
 
-    add(w, 1, "vn/08/070", START);
-    add(w, 2, "vn/08/070", START + 5 * LOA_DAY_MS);
+    r->frequency = SLOTS_DAILY;
+    r->until_ms = START + 100 * LOA_DAY_MS;
+    r->approval = world_approval(w, &w->minh, "vn", 1, 600000,
+                                 START + 20 * LOA_DAY_MS + HOUR_MS);
+    CHECK_INT("taken", world_ask(w, &w->lan), SAY_OK);
+    CHECK_INT("and told of",
+              strstr(w->up.answer->say.en, "ends before") != NULL, 1);
+    CHECK_INT("the first one missing", plan_uncovered(b, w->at_ms),
+              START + 21 * LOA_DAY_MS);
     world_settle(w);
-    held = world_area(w, "vn/08/070")->programme.version;
-    CHECK_INT("one seems over", roll(w, WORLD_AT_MS + 3 * LOA_DAY_MS), 1);
-    CHECK_INT("it is left out", world_programme(w, "vn/08/070")->n_bulletins,
+    roll(w, START + 90 * LOA_DAY_MS);
+    CHECK_INT("nothing is said", world_programme(w, "vn/08/070")->n_bulletins,
+              0);
+    world_about(w, SCHEDULER_FIND, 0)->by_id = false;
+    CHECK_INT("ls", world_ask(w, &w->lan), SAY_OK);
+    CHECK_INT("shows it", w->up.answer->entries_n, 1);
+    CHECK_INT("from today on", plan_uncovered(b, w->at_ms),
+              START + 90 * LOA_DAY_MS);
+    world_about(w, SCHEDULER_CHANGE, 1)->approval =
+        world_approval(w, &w->hoa, "vn", 1, 600000, START + 200 * LOA_DAY_MS);
+    CHECK_INT("approved again", world_ask(w, &w->lan), SAY_OK);
+    CHECK_INT("none is missing", plan_uncovered(b, w->at_ms), SLOTS_NONE);
+    CHECK_INT("and it is said", world_programme(w, "vn/08/070")->n_bulletins,
               1);
-    w->at_ms = WORLD_AT_MS;
-    CHECK_INT("no device takes it", is_taken(w, held), 0);
-    CHECK_INT("put right", roll(w, WORLD_AT_MS + MINUTE_MS), 1);
-    CHECK_INT("devices take it", is_taken(w, held), 1);
-    CHECK_INT("both are back", world_programme(w, "vn/08/070")->n_bulletins, 2);
-    for (uint8_t i = 3; i < 9; i++) {
-        held = world_area(w, "vn/08/070")->programme.version;
-        add(w, i, "vn/08/070", START + i * 20 * MINUTE_MS);
-        CHECK_INT("and the next", is_taken(w, held), 1);
-    }
-    world_free(w);
-}
-
-/* What seemed over while the clock was ahead stayed away until the next day of
- * the wrong clock. */
-static void test_clock_ahead_for_hours(void)
-{
-    struct world *w = world_new("vn");
-    uint64_t held;
-
-    add(w, 1, "vn/08/070", START);
-    world_settle(w);
-    roll(w, WORLD_AT_MS + 17 * HOUR_MS); /* It is tomorrow there. */
-    held = world_area(w, "vn/08/070")->programme.version;
-    CHECK_INT("left out", world_programme(w, "vn/08/070")->n_bulletins, 0);
-    CHECK_INT("put right", roll(w, WORLD_AT_MS + MINUTE_MS), 1);
-    CHECK_INT("it is back", world_programme(w, "vn/08/070")->n_bulletins, 1);
-    CHECK_INT("devices took the wrong one, and take this", is_taken(w, held),
-              1);
-    world_free(w);
-}
-
-static void test_doubted_clock_plans_nothing(void)
-{
-    struct world *w = world_new("vn");
-    struct scheduler_event ev = {.type = SCHEDULER_REQUEST,
-                                 .request = &w->request,
-                                 .who = &w->lan.certificate,
-                                 .doubted = true};
-    struct scheduler_event tick = {.type = SCHEDULER_TICK, .doubted = true};
-
-    add(w, 1, "vn/08/070", START);
-    world_settle(w);
-    w->at_ms = WORLD_AT_MS + 40 * LOA_DAY_MS;
-    world_add(w, 2, "vn/08/070", w->at_ms + HOUR_MS);
-    CHECK_INT("no", world_step(w, &ev)->answer->say.code, SAY_BUSY);
-    CHECK_INT("nothing", w->up.durable || w->up.more, 0);
+    roll(w, START + 101 * LOA_DAY_MS);
     world_about(w, SCHEDULER_CANCEL, 1);
-    CHECK_INT("no", world_step(w, &ev)->answer->say.code, SAY_BUSY);
-    world_about(w, SCHEDULER_FIND, 1);
-    CHECK_INT("to look is allowed", world_step(w, &ev)->answer->say.code,
-              SAY_OK);
-    CHECK_INT("nothing", world_step(w, &tick)->durable || w->up.more, 0);
-    tick.type = SCHEDULER_TRUST;
-    CHECK_INT("nothing", world_step(w, &tick)->durable || w->up.more, 0);
-    CHECK_INT("right again: nothing was lost", roll(w, WORLD_AT_MS), 0);
-    CHECK_INT("it is there", w->core.plan.index.rows_n, 1);
+    CHECK_INT("over", world_ask(w, &w->lan), SAY_PAST);
+    roll(w, START + 137 * LOA_DAY_MS);
+    CHECK_INT("forgotten", w->core.plan.index.rows_n, 0);
     world_free(w);
 }
 
@@ -316,102 +257,6 @@ static void test_tables_full(void)
 
 /* --- starting again ------------------------------------------------------- */
 
-/* What the shell's tables would hold. */
-struct tables {
-    struct bulletin bulletins[64];
-    char areas[64][BULLETIN_AREAS_MAX][LOA_AREA_CAP];
-    uint32_t areas_n[64];
-    uint8_t approvals[64][APPROVAL_ENVELOPE_MAX];
-    size_t approval_len[64];
-    uint8_t chains[64][APPROVALS_CHAIN_BYTES_MAX];
-    size_t chain_len[64];
-    uint32_t n;
-    char paths[64][LOA_AREA_CAP];
-    struct area_programme programmes[64];
-    uint32_t programmes_n;
-};
-
-static void write_bulletins(struct tables *t, const struct world *w)
-{
-    const struct plan *p = &w->core.plan;
-
-    for (uint32_t i = 0; i < w->up.bulletins_n; i++) {
-        uint32_t row = w->up.bulletins[i], at = 0, rows[BULLETIN_AREAS_MAX];
-
-        while (at < t->n && memcmp(t->bulletins[at].id, p->bulletins[row].id,
-                                   LOA_ID_BYTES) != 0)
-            at++;
-        t->bulletins[at] = p->bulletins[row];
-        t->areas_n[at] = plan_areas(p, row, rows);
-        for (uint32_t k = 0; k < t->areas_n[at]; k++)
-            strcpy(t->areas[at][k], p->areas.rows[rows[k]].path);
-        t->chain_len[at] = approvals_pack_chain(
-            &p->approvals, &p->bulletins[row].requester_chain, t->chains[at]);
-        if (w->up.approval.len > 0) {
-            memcpy(t->approvals[at], w->up.approval.data, w->up.approval.len);
-            t->approval_len[at] = w->up.approval.len;
-        }
-        if (at == t->n)
-            t->n++;
-    }
-}
-
-static void write_programmes(struct tables *t, const struct world *w)
-{
-    for (uint32_t i = 0; i < w->up.programmes_n; i++) {
-        const struct area *a =
-            &w->core.plan.areas.rows[w->up.programmes[i].area];
-        uint32_t at = 0;
-
-        while (at < t->programmes_n && strcmp(t->paths[at], a->path) != 0)
-            at++;
-        strcpy(t->paths[at], a->path);
-        t->programmes[at] = a->programme;
-        if (at == t->programmes_n)
-            t->programmes_n++;
-    }
-}
-
-static void start_again(struct world *w, const struct tables *t)
-{
-    scheduler_close(&w->core);
-    world_open_core(w);
-    world_send_areas(w);
-    for (uint32_t i = 0; i < t->programmes_n; i++)
-        CHECK_INT(
-            "programme",
-            scheduler_load_programme(&w->core, t->paths[i], &t->programmes[i]),
-            LOA_OK);
-    for (uint32_t i = 0; i < t->n; i++) {
-        struct loa_bytes approval = {t->approvals[i], t->approval_len[i]};
-        struct loa_bytes chain = {t->chains[i], t->chain_len[i]};
-
-        CHECK_INT(
-            "bulletin",
-            scheduler_load_bulletin(&w->core, &t->bulletins[i],
-                                    (const char(*)[LOA_AREA_CAP])t->areas[i],
-                                    t->areas_n[i], approval, chain),
-            LOA_OK);
-    }
-}
-
-/* A machine that began with a date a year ahead put the whole plan away. */
-static void test_wrong_date_at_start_forgets_nothing(void)
-{
-    static struct tables t;
-    struct world *w = world_new("vn");
-
-    add(w, 1, "vn/08/070", START);
-    write_bulletins(&t, w), write_programmes(&t, w);
-    w->at_ms = WORLD_AT_MS + 365 * LOA_DAY_MS;
-    start_again(w, &t);
-    world_settle(w);
-    CHECK_INT("remembered", w->core.plan.index.rows_n, 1);
-    roll(w, WORLD_AT_MS + MINUTE_MS);
-    CHECK_INT("and said", world_programme(w, "vn/08/070")->n_bulletins, 1);
-    world_free(w);
-}
-
 /* Only the certificate above the asker's fell, and his bulletins stayed. */
 static void test_asker_s_issuer_revoked(void)
 {
@@ -447,22 +292,6 @@ static void test_approver_s_issuer_revoked(void)
     CHECK_INT("one programme", world_revoke(w, &w->office, 1), 1);
     CHECK_INT("gone", b[0].why, BULLETIN_APPROVER_REVOKED);
     CHECK_INT("stands", b[1].why, BULLETIN_STANDS);
-    world_free(w);
-}
-
-/* A list that came while the clock was wrong, when no certificate was valid
- * yet: what it revokes falls when the clock is right. */
-static void test_revoked_while_the_clock_was_wrong(void)
-{
-    struct world *w = world_new("vn");
-
-    world_add(w, 1, "vn/08/070", START)->approval =
-        world_approval(w, &w->duy, "vn/08", 2, 600000, START + LOA_DAY_MS);
-    CHECK_INT("approved by duy", world_ask(w, &w->lan), SAY_OK);
-    w->at_ms = WORLD_AT_MS - 4000 * LOA_DAY_MS;
-    world_revoke(w, &w->office, 1);
-    roll(w, WORLD_AT_MS + MINUTE_MS);
-    CHECK_INT("gone", w->core.plan.bulletins[0].why, BULLETIN_APPROVER_REVOKED);
     world_free(w);
 }
 
@@ -585,16 +414,12 @@ int main(void)
     test_approver_revoked();
     test_requester_revoked();
     test_clock_cancels_nothing();
-    test_clock_ahead_for_days();
-    test_clock_ahead_for_hours();
-    test_doubted_clock_plans_nothing();
-    test_wrong_date_at_start_forgets_nothing();
+    test_approval_that_ends_before_the_series();
     test_forget();
     test_programme_limits();
     test_tables_full();
     test_asker_s_issuer_revoked();
     test_approver_s_issuer_revoked();
-    test_revoked_while_the_clock_was_wrong();
     test_restart();
     test_seen();
     test_same_steps_same_bytes();
