@@ -6,7 +6,9 @@ the while; what is announced then must still be heard, at its moment.
 The broker may refuse, hang up, or keep silent. It may not end, grow, or be so
 busy with strangers that a bulletin is late."""
 import os
+import statistics
 import subprocess
+import time
 
 import pytest
 
@@ -18,6 +20,7 @@ from test_core import program
 STORM = int(os.environ.get("STORM", "20000"))
 HOLD = int(os.environ.get("HOLD", "10000"))
 SEED = os.environ.get("SEED", "1")
+ANNOUNCED_N = 20
 GROWTH_KB = 65536       # memory_limit has no say in sockets: 10,000 of them
 LATE_S = 2              # more than this from programme to receipt is late
 
@@ -42,6 +45,18 @@ def bulletin(rig, pole, content, lead_s):
     return b, start, (rig.now_ms() - began) / 1000
 
 
+def announced_s(rig, pole, content, n):
+    """Of n announcements, how long each took until the device had believed it."""
+    took = []
+    for _ in range(n):
+        began = time.monotonic()
+        b = rig.bulletin(content, rig.soon(3600))
+        rig.publish_programme(pole.area, [b])
+        wait_until(lambda: pole.receipts("VERIFIED", b.id), "announced")
+        took.append(time.monotonic() - began)
+    return took
+
+
 def sounded(pole, content, b, start):
     pole.wait_receipt("FINISHED", b.id, limit_s=20)
     at = pole.index(start)
@@ -62,6 +77,7 @@ def siege():
         broker = rig.guard.process
         b, start, calm_s = bulletin(rig, pole, first, 3)
         assert sounded(pole, first, b, start) > 0.9
+        calm = announced_s(rig, pole, first, ANNOUNCED_N)
         before_kb = memory_kb(broker.pid)
         hold = subprocess.Popen([storm, port, "hold", str(HOLD)], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -73,9 +89,13 @@ def siege():
                 stdout=subprocess.PIPE)
             b, start, stormy_s = bulletin(rig, pole, second, 4)
             heard = sounded(pole, second, b, start)
+            stormy = []
+            while rubbish.poll() is None or len(stormy) < ANNOUNCED_N:
+                stormy += announced_s(rig, pole, first, ANNOUNCED_N)
             sent = words(rubbish.communicate(timeout=1800)[0])
             yield {"held": held, "sent": sent, "calm_s": calm_s,
                    "stormy_s": stormy_s, "heard": heard, "pole": pole,
+                   "calm": calm, "stormy": stormy,
                    "alive": broker.poll() is None,
                    "grown_kb": memory_kb(broker.pid) - before_kb}
         finally:
@@ -91,10 +111,16 @@ def test_bulletin_starts_in_time_in_a_storm(siege):
           f"announced to verified: calm {siege['calm_s']:.3f} s, "
           f"in the storm {siege['stormy_s']:.3f} s, "
           f"grown {siege['grown_kb']} kB")
-    assert siege["held"] >= min(HOLD, 0.9 * HOLD)
+    for name in ("calm", "stormy"):
+        took = sorted(siege[name])
+        print(f"{name}: {len(took)} announcements, median "
+              f"{statistics.median(took):.3f} s, p99 "
+              f"{took[int(len(took) * 0.99)]:.3f} s, most {took[-1]:.3f} s")
+    assert siege["held"] >= 0.9 * HOLD
     assert siege["sent"]["malformed"] == STORM
     assert siege["heard"] > 0.9
     assert siege["stormy_s"] < LATE_S
+    assert max(siege["stormy"]) < LATE_S
 
 
 def test_broker_outlives_malformed_packets(siege):

@@ -211,10 +211,20 @@ class Speaker:
             for r in self.receipts())
 
     def samples(self, path=None):
+        if path is None and not os.path.exists(self.wav):
+            raise AssertionError(self._no_wav())
         with wave.open(path or self.wav, "rb") as w:
             assert (w.getframerate(), w.getnchannels(),
                     w.getsampwidth()) == (RATE, 1, 2)
             return np.frombuffer(w.readframes(w.getnframes()), np.int16)
+
+    def _no_wav(self):
+        """Nobody but the program makes and renames it: say who it was."""
+        if not os.path.isdir(self.folder):
+            return f"{self.folder} was removed by somebody else"
+        said = [x for x in self.log().splitlines() if "event=sound." in x]
+        return (f"{self.device} has no {self.wav}; there are "
+                f"{sorted(os.listdir(self.folder))}; it said {said}")
 
     def opened_us(self):
         with open(self.wav + ".start_us", encoding="ascii") as f:
