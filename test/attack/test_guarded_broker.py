@@ -5,7 +5,6 @@ import os
 import random
 import socket
 
-import paho.mqtt.client as mqtt
 import pytest
 
 import loa_identity as li
