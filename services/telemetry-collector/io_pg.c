@@ -5,7 +5,7 @@
 #include "proto/civil.h"
 #include "proto/io/log.h"
 
-enum { LOAD, COUNTS, PARTITIONS, DROP, DEVICE, REPORT };
+enum { LOAD, COUNTS, PARTITIONS, DROP, DROP_REFUSED, DEVICE, REPORT };
 
 /* An area path is a prefix only up to a slash: "vn/08" is not above "vn/080".
  */
@@ -25,6 +25,11 @@ const struct pg_stmt io_pg_stmts[] = {
               "SELECT drop_partitions('receipt', $1::timestamptz, $2::int),"
               " drop_partitions('health', $1::timestamptz, $3::int)",
               3, PG_ONE, true},
+    [DROP_REFUSED] = {"refused_drop",
+                      "DELETE FROM receipt_refused WHERE committed_at <"
+                      " least($1::timestamptz, now()) - make_interval(days =>"
+                      " $2::int)",
+                      2, PG_NONE, false},
     /* A will of an older session must not overwrite a newer word, whichever
      * instance writes last. */
     [DEVICE] = {"device_store",
@@ -151,13 +156,15 @@ int io_pg_partitions(struct pg *pg,
                                  pg_i32((int32_t)health_days, health)};
     int rv;
 
-    if (!pg_has_room(pg, 4))
+    if (!pg_has_room(pg, 5))
         return LOA_EBUSY;
     rv = pg_query(pg, &io_pg_stmts[PARTITIONS], values, NULL, NULL);
     if (rv == LOA_OK)
         rv = pg_commit(pg, NULL, NULL);
     if (rv == LOA_OK)
         rv = pg_query(pg, &io_pg_stmts[DROP], values, on_dropped, NULL);
+    if (rv == LOA_OK)
+        rv = pg_query(pg, &io_pg_stmts[DROP_REFUSED], values, NULL, NULL);
     if (rv == LOA_OK)
         rv = pg_commit(pg, done, data);
     if (rv != LOA_OK)

@@ -359,6 +359,20 @@ static void restore(struct collector *c)
     }
 }
 
+/* Without its month a row goes into the default partition, and from there into
+ * the month when that is made: a table that is locked (by a backup) is no
+ * reason not to start. */
+static int make_months(struct collector *c)
+{
+    int rv = io_pg_partitions_now(&c->service.pg, clock_wall_ms());
+
+    if (rv != LOA_EDB)
+        return rv;
+    log_warn("partitions.unmade", "sqlstate=%s text=tried again later",
+             pg_sqlstate(&c->service.pg));
+    return LOA_OK;
+}
+
 static int on_start(void *data)
 {
     struct collector *c = data;
@@ -378,7 +392,7 @@ static int on_start(void *data)
     if (rv == LOA_OK)
         rv = allocate(c);
     if (rv == LOA_OK)
-        rv = io_pg_partitions_now(&c->service.pg, clock_wall_ms());
+        rv = make_months(c);
     if (rv == LOA_OK)
         rv = io_pg_load(&c->service.pg, &c->presence, clock_wall_ms());
     if (rv == LOA_OK) {

@@ -416,6 +416,10 @@ def test_months_were_never_dropped(pg, shift):
         for days in (399, 480):
             old_rows(pg, days, late_too=days == 480)
         old_rows(pg, 39)
+        for days in (399, 401):
+            pg.query("INSERT INTO telemetry.receipt_refused VALUES ('d', '', "
+                     f"{days}, 'vn', 'event', '', now() - interval '{days} "
+                     "days')")
         w.service.start()
         wait_until(lambda: month(-480) not in months(pg, "receipt"), "dropped")
         wait_until(lambda: month(-399) not in months(pg, "health"), "dropped")
@@ -427,6 +431,7 @@ def test_months_were_never_dropped(pg, shift):
                 "39", "399", "10480"]
         assert month(-39) in months(pg, "health")
         assert w.count("health") == 1
+        w.wait_count("receipt_refused", 1)
         assert "event=partitions.dropped" in w.service.log()
         # The months to come are there.
         for days in (0, 31, 59):
@@ -449,6 +454,28 @@ def test_months_were_never_dropped(pg, shift):
             assert pg.one(f"SELECT telemetry.drop_partitions('{parent}', now(), "
                           "330) > 0") == ("t" if parent == "receipt" else "f")
         assert month(-399) not in months(pg, "receipt")
+
+
+def test_a_backup_kept_the_collector_from_starting(pg):
+    """It holds the tables while a month is to be made."""
+    with World(pg) as w:
+        pg.query(f"DROP TABLE telemetry.receipt_{month(0)}")
+        backup = threading.Thread(target=pg.query, args=(
+            "BEGIN; LOCK TABLE telemetry.receipt_default IN ACCESS SHARE MODE; "
+            "SELECT pg_sleep(8); COMMIT",))
+        backup.start()
+        time.sleep(0.5)
+        w.service.start()
+        assert "event=partitions.unmade" in w.service.log()
+        pole = w.ministry.device("pole_1", AREA)
+        assert w.client.subscribe(f"loa/1/down/ack/{AREA}/@pole_1") == 1
+        w.receipts(pole, raw(receipt(1)))
+        assert w.ack(pole).committed_sequence == 1
+        assert w.count("receipt_default") == 1
+        backup.join()
+        w.service.kill()
+        w.service.start()
+        assert w.count("receipt_default") == 0 and w.count("receipt") == 1
 
 
 def test_a_wrong_clock_kept_a_month_from_being_made(pg):
