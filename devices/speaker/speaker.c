@@ -166,6 +166,24 @@ static void close_gaps(struct speaker *s)
     s->loaded_replay = s->loaded_ledger = s->loaded_memo = true;
 }
 
+/* A clock that was years ahead at the first start closed what a lost memory may
+ * have known until then: that ends when it is set right. Up to a day ahead
+ * stays closed: no clock that somebody turns back by less opens a past again.
+ */
+static void open_gaps(struct speaker *s)
+{
+    int64_t at_ms = speaker_at_ms(s), far_ms = at_ms + PROGRAMME_AHEAD_MS;
+
+    if (s->ledger.closed_at_ms > far_ms) {
+        s->ledger.closed_at_ms = at_ms;
+        s->ledger_soon = true;
+    }
+    if (s->memo.commands_after_us > (uint64_t)far_ms * 1000) {
+        s->memo.commands_after_us = (uint64_t)at_ms * 1000;
+        s->memo_due = true;
+    }
+}
+
 /* Did time become known, or move? Then what was refused for want of it, or by
  * it, is looked at again. */
 static void watch_time(struct speaker *s)
@@ -177,6 +195,7 @@ static void watch_time(struct speaker *s)
         speaker_note(s, SPEAKER_INFO, "time.known", "at_ms=%" PRId64,
                      speaker_at_ms(s));
         close_gaps(s);
+        open_gaps(s);
         s->load_depth = 1;
         if (s->connected)
             s->ask_depth = 1;

@@ -230,6 +230,43 @@ static void test_login_time(void)
     CHECK_INT("a will", speaker_will(&w.s).len > 0, 1);
 }
 
+/* Its battery said 2106 at the very first start, and what a lost memory may
+ * have known was closed until then: for 80 years. */
+static void test_first_started_in_2106(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 2 * MINUTE}, NULL, false};
+    int64_t off_us;
+
+    world_init(&w, &town);
+    off_us = w.offset_us;
+    w.offset_us = INT64_C(4294967296000000);
+    world_boot(&w, NULL);
+    world_run(&w, world_at_ms(&w) + 20 * SECOND);
+    world_kill(&w);
+    world_boot(&w, NULL);
+    world_run(&w, world_at_ms(&w) + 20 * SECOND);
+    w.offset_us = off_us;
+    world_connect(&w);
+    world_run(&w, world_at_ms(&w) + 2 * SECOND);
+    publish((uint64_t)T0, &b, 1);
+    world_push(&w, &speech, 0);
+    command(40, 0, NULL, NULL);
+    CHECK_INT("obeys", speaker_volume(&w.s), 40);
+    world_run(&w, T0 + 10 * MINUTE);
+    CHECK_INT("plays", w.plays_n, 1);
+    /* A clock that is turned back by hours opens nothing. */
+    world_kill(&w);
+    w.slots[SPEAKER_FILE_LEDGER].there = false;
+    w.slots[SPEAKER_FILE_MEMO].there = false;
+    w.rows_n = 0;
+    w.first = w.all_n + 1;
+    world_boot(&w, NULL);
+    world_run(&w, world_at_ms(&w) + 20 * SECOND);
+    w.offset_us -= 9 * MINUTE * 1000;
+    world_run(&w, T0 + 20 * MINUTE);
+    CHECK_INT("once", w.plays_n, 1);
+}
+
 int main(void)
 {
     if (story_init() < 0)
@@ -247,5 +284,6 @@ int main(void)
     test_stopped_while_prepared();
     test_makes_way();
     test_login_time();
+    test_first_started_in_2106();
     return CHECK_DONE();
 }
