@@ -91,11 +91,17 @@ static int open_tmp(struct receipt_log *l)
                   O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
+struct showing {
+    receipt_log_cb cb;
+    void *data;
+};
+
 /* A new log with the good ones of `rows_n` records of the old file, which are
  * numbered from 1. */
 static int renumber(struct receipt_log *l,
                     const uint8_t fresh_id[LOA_ID_BYTES],
-                    uint64_t rows_n)
+                    uint64_t rows_n,
+                    const struct showing *to)
 {
     int fd = open_tmp(l);
     uint64_t next = 1;
@@ -112,6 +118,7 @@ static int renumber(struct receipt_log *l,
             receipt_decode(record, &r) != LOA_OK)
             continue;
         r.sequence = next;
+        to->cb(to->data, &r);
         receipt_encode(&r, record);
         rv = disk_write_all(fd, record, sizeof record,
                             (int64_t)next++ * RECEIPT_RECORD_BYTES);
@@ -129,16 +136,18 @@ static int renumber(struct receipt_log *l,
 
 /* --- opening -------------------------------------------------------------- */
 
-/* Finds where the log ends, and counts what is damaged before that. Zeros at
- * the end are space that was given to the file but whose bytes never came, so
- * nobody has seen them. Anything else keeps its number: it may have been sent,
- * and a number never means two things. */
-static uint64_t survey(struct receipt_log *l, uint64_t rows_n, uint64_t *end)
+/* Shows what is good, finds where the log ends, and counts what is damaged
+ * before that. Zeros at the end are space that was given to the file but whose
+ * bytes never came, so nobody has seen them. Anything else keeps its number: it
+ * may have been sent, and a number never means two things. */
+static uint64_t survey(struct receipt_log *l,
+                       uint64_t rows_n,
+                       const struct showing *to)
 {
     uint64_t bad_n = 0, damaged_n = 0;
     struct receipt r;
 
-    *end = l->first;
+    l->next = l->first;
     for (uint64_t i = l->first; i < l->first + rows_n; i++) {
         uint8_t record[RECEIPT_RECORD_BYTES];
         bool there = read_record(l->fd, place(l, i), record);
@@ -149,9 +158,11 @@ static uint64_t survey(struct receipt_log *l, uint64_t rows_n, uint64_t *end)
         }
         if (!there || receipt_decode(record, &r) != LOA_OK || r.sequence != i)
             damaged_n++;
+        else
+            to->cb(to->data, &r);
         damaged_n += bad_n;
         bad_n = 0;
-        *end = i + 1;
+        l->next = i + 1;
     }
     return damaged_n;
 }
@@ -186,7 +197,8 @@ static bool restore_head(struct receipt_log *l,
 /* The file is open and not empty. */
 static int open_old(struct receipt_log *l,
                     const struct receipt_log_ids *ids,
-                    uint64_t size)
+                    uint64_t size,
+                    const struct showing *to)
 {
     uint64_t rows_n = size / RECEIPT_RECORD_BYTES, damaged_n;
     uint8_t head[RECEIPT_RECORD_BYTES];
@@ -197,9 +209,9 @@ static int open_old(struct receipt_log *l,
         receipt_head_decode(head, l->log_id, &l->first) != LOA_OK) {
         log_warn("receipts.damaged", "text=the log's head is unreadable");
         if (!restore_head(l, ids->known, rows_n))
-            return renumber(l, ids->fresh, rows_n);
+            return renumber(l, ids->fresh, rows_n, to);
     }
-    damaged_n = survey(l, rows_n, &l->next);
+    damaged_n = survey(l, rows_n, to);
     if (damaged_n > 0)
         log_warn("receipts.damaged", "records=%" PRIu64, damaged_n);
     if (l->next - l->first < rows_n || size % RECEIPT_RECORD_BYTES != 0)
@@ -228,7 +240,8 @@ static int make_new(struct receipt_log *l, const uint8_t fresh_id[LOA_ID_BYTES])
 
 /* A log that cannot be opened now is not one that is missing. */
 static int open_or_make(struct receipt_log *l,
-                        const struct receipt_log_ids *ids)
+                        const struct receipt_log_ids *ids,
+                        const struct showing *to)
 {
     struct stat st;
 
@@ -239,7 +252,7 @@ static int open_or_make(struct receipt_log *l,
         return disk_error(errno);
     if (st.st_size == 0)
         return make_new(l, ids->fresh);
-    return open_old(l, ids, (uint64_t)st.st_size);
+    return open_old(l, ids, (uint64_t)st.st_size, to);
 }
 
 int receipt_log_open(struct receipt_log *l,
@@ -248,23 +261,19 @@ int receipt_log_open(struct receipt_log *l,
                      receipt_log_cb cb,
                      void *data)
 {
-    struct receipt r;
+    const struct showing to = {cb, data};
     int rv;
 
     l->disk = d;
     l->fd = -1;
     l->first = 1;
     l->named = false;
-    rv = open_or_make(l, ids);
+    rv = open_or_make(l, ids, &to);
     if (rv != LOA_OK) {
         log_error("receipts.open", "text=%s", loa_strerror(rv));
         receipt_log_close(l);
-        return rv;
     }
-    for (uint64_t i = l->first; i < l->next; i++)
-        if (read_receipt(l, i, &r))
-            cb(data, &r);
-    return LOA_OK;
+    return rv;
 }
 
 void receipt_log_close(struct receipt_log *l)

@@ -18,7 +18,7 @@
 static unsigned long counts[FATES][2], played_n, reported_n, number, entry_n;
 static enum fate fate;
 static const char *folder;
-static bool make_only, repeating;
+static bool make_only, repeating, starting;
 static int log_fd;
 static uint64_t seed;
 
@@ -67,6 +67,7 @@ static void box_says(enum says what,
                      struct loa_bytes body,
                      uint64_t n)
 {
+    struct receipt row;
     char id[64];
 
     switch (what) {
@@ -79,6 +80,16 @@ static void box_says(enum says what,
             if (promise_played(body.data, n))
                 finding("sounds a second time", id);
             played_n++;
+            break;
+        case SAYS_LOG:
+            check_log(body.data, n);
+            starting = false;
+            break;
+        case SAYS_STORED:
+            if (starting) {
+                memcpy(&row, body.data, sizeof row);
+                on_row(NULL, &row);
+            }
             break;
         case SAYS_SESSION:
             if (n <= promised.session)
@@ -148,8 +159,9 @@ static void run_image(bool longer)
     if (disk_open(&box.disk, folder) != LOA_OK)
         finding("the folder cannot be opened", "");
     check_files();
-    check_receipts();
     check_contents();
+    starting = true;
+    recalled_n = 0;
     if (box_boot(seed + number) != LOA_OK)
         finding("it does not start", "");
     box_run(box_at_ms() + (longer ? 9000 : 100), false);
