@@ -6,6 +6,7 @@
 
 #include "loa/v1/registry.pb-c.h"
 #include "loactl/pages.h"
+#include "proto/io/identity_file.h"
 
 static int run_enrol(struct ctl *c)
 {
@@ -189,18 +190,31 @@ static int run_revoke(struct ctl *c)
     return rc;
 }
 
-/* Make a certificate known, so that it can be found and revoked. */
+/* Make a certificate known, so that it can be found and revoked: that of a file
+ * if there is one, else our own. Only its certificates leave this machine. */
 static int run_add_key(struct ctl *c)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__PrincipalAdd add = LOA__V1__PRINCIPAL_ADD__INIT;
     ProtobufCBinaryData chain[LOA_CHAIN_MAX];
     const struct loa_identity *id = ctl_identity(c);
+    struct loa_identity other;
+    char why[IDENTITY_WHY_CAP];
     ProtobufCMessage *m;
     int rc;
 
     if (id == NULL)
         return CTL_USAGE;
+    if (c->positionals_n == 1) {
+        if (identity_file_read(c->positionals[0], &other, why) != LOA_OK)
+            return ctl_fail(c, CTL_USAGE, "%s", "%s", why);
+        if (other.certificates_n == 0)
+            return ctl_fail(c, CTL_USAGE,
+                            "%s chưa có chứng thư; hãy cấp trước: key issue",
+                            "%s has no certificate yet; first: key issue",
+                            c->positionals[0]);
+        id = &other;
+    }
     for (size_t i = 0; i < id->certificates_n; i++)
         chain[i] = (ProtobufCBinaryData){id->certificates[i].len,
                                          (uint8_t *)id->certificates[i].data};
@@ -242,8 +256,9 @@ const struct command commands_device[] = {
     {"device", "revoke", "ID", "cut off a device or a person, at once",
      "loactl device revoke pole_17 --reason stolen", revoke_options, 1, 1,
      run_revoke},
-    {"principal", "add", "", "make --identity's certificate known",
-     "loactl --identity editor.id principal add", NULL, 0, 0, run_add_key},
+    {"principal", "add", "[FILE]", "make a certificate known, to revoke it by",
+     "loactl --identity admin.id principal add lan.id", NULL, 0, 1,
+     run_add_key},
     {"principal", "revoke", "ID", "cut off a person or a service, at once",
      "loactl principal revoke lan --reason left", revoke_options, 1, 1,
      run_revoke},
