@@ -179,6 +179,8 @@ static enum loa_verdict judge_approval(const struct programme *p,
     return v;
 }
 
+/* Of several approvals the one that lasts longest counts: what sounds is cut
+ * when it ends. */
 const char *programme_judge(const struct programme *p,
                             const struct bulletin *b,
                             const struct judge *j,
@@ -186,23 +188,28 @@ const char *programme_judge(const struct programme *p,
 {
     enum loa_verdict signer = programme_signer(p, j);
     const char *why = "unapproved";
+    bool approved = false;
 
     if (signer != LOA_VERDICT_OK)
         return loa_verdict_name(signer);
     for (uint32_t i = 0; i < p->approvals_n; i++) {
         const struct programme_approval *a = &p->approvals[i];
+        struct manifest one;
         enum loa_verdict v;
 
         if (memcmp(a->hash, b->hash, LOA_HASH_BYTES) != 0)
             continue;
-        v = judge_approval(p, a, j, m);
-        /* The second look is at what was verified, not at the index. */
-        if (v == LOA_VERDICT_OK &&
-            memcmp(m->hash, b->hash, sizeof m->hash) == 0)
-            return NULL;
+        v = judge_approval(p, a, j, &one);
         why = loa_verdict_name(v);
+        /* The second look is at what was verified, not at the index. */
+        if (v != LOA_VERDICT_OK ||
+            memcmp(one.hash, b->hash, sizeof one.hash) != 0)
+            continue;
+        if (!approved || one.expires_at_ms > m->expires_at_ms)
+            *m = one;
+        approved = true;
     }
-    return why;
+    return approved ? NULL : why;
 }
 
 static bool starts_at(const struct programme *p,

@@ -171,6 +171,26 @@ static void test_expires_while_playing(void)
               1);
 }
 
+/* The first of two approvals ended in the midst of it, and it was cut although
+ * the other one went on. */
+static void test_cut_by_the_shorter_of_two_approvals(void)
+{
+    static struct letter brief;
+    struct twist t = {.valid_ms = 11 * SECOND};
+    struct town_bulletin b[2] = {
+        {1, 0, &speech, {T0 + 10 * SECOND}, &brief, false},
+        {2, 0, &speech, {T0 + HOUR}, NULL, false}};
+
+    town_approval(&town, &speech, &t, T0, &brief);
+    for (int first = 0; first < 2; first++) {
+        struct town_bulletin rows[2] = {b[first], b[1 - first]};
+
+        ready(rows, 2, NULL);
+        world_run(&w, T0 + MINUTE);
+        CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
+    }
+}
+
 static void test_shorter_than_a_period(void)
 {
     static struct town_content click;
@@ -280,6 +300,7 @@ int main(void)
     test_late_in_the_last_moment();
     test_time_lost_in_the_last_moment();
     test_expires_while_playing();
+    test_cut_by_the_shorter_of_two_approvals();
     test_shorter_than_a_period();
     test_stopped_while_prepared();
     test_makes_way();
