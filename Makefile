@@ -251,6 +251,15 @@ run: deps ## the same, and stay up until Ctrl-C
 	@$(MAKE) --no-print-directory -j2 all
 	@/usr/bin/python3 deploy/local/demo.py --build $(B) --stay
 
+FILE ?= loa.tar
+backup restore: export LOA_DEMO_VAR := $(value VAR)
+backup restore: export LOA_BACKUP_FILE := $(value FILE)
+backup: ## save a stack, running or not: VAR= FILE=loa.tar (it holds secrets)
+	@/usr/bin/python3 deploy/local/backup.py save
+restore: deps ## make a stack from it in a new folder: VAR= FILE=loa.tar
+	@/usr/bin/python3 deploy/local/backup.py restore
+.PHONY: backup restore
+
 # The attacker: test/attack/. The C programs drive the speaker's core itself.
 N    ?= 10000000
 SEED ?= 1

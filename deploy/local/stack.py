@@ -287,6 +287,9 @@ class Stack:
         if have.stdout.strip() != "1":
             subprocess.run([pg_bin("createdb"), "-h", self.socket_dir, "-U",
                             "loa", "loa"], check=True)
+        self.migrate()
+
+    def migrate(self):
         done = subprocess.run([os.path.join(TOP, "schema", "migrate"),
                                self.conninfo("loa")], capture_output=True,
                               text=True)

@@ -1,0 +1,63 @@
+"""A backup of a stack that runs becomes a stack that goes on from there."""
+import os
+import stat
+import subprocess
+import sys
+
+from province import BUILD, TOP, Province, free_ports, iso, ms
+from stack import Stack
+
+BACKUP = os.path.join(TOP, "deploy", "local", "backup.py")
+
+
+def backup(*args):
+    return subprocess.run([sys.executable, BACKUP, *args], text=True,
+                          capture_output=True, check=False)
+
+
+def test_restored_stack_goes_on(tmp_path):
+    """The bulletin, its sound, its approval and the device's enrolment are
+    there: the loudspeaker of the new stack says it."""
+    os.chmod(tmp_path, 0o755)
+    tar, new = str(tmp_path / "loa.tar"), str(tmp_path / "var")
+    with Province() as p:
+        p.import_areas()
+        area = p.communes()[0]
+        p.speak_up({"p1": area})
+        content = p.say("Bản tin này được nói sau khi phục hồi.")
+        p.approve(content)
+        far = p.at(content, area, ms(86400 * 20))
+        done = backup("save", tar, "--var", p.var)
+        assert done.returncode == 0, done.stderr
+        assert stat.S_IMODE(os.stat(tar).st_mode) == 0o600
+        refused = backup("restore", tar, "--var", p.var)
+        assert refused.returncode == 1 and "holds other things" in \
+            refused.stderr
+    done = backup("restore", tar, "--var", new)
+    assert done.returncode == 0, done.stderr
+    with Stack(new, free_ports(), BUILD,
+               options={"scheduler": ["--min-lead", "500ms"]}) as q:
+        listed = q.loactl("lan", "schedule", "ls", area, "--until",
+                          iso(ms(86400 * 30)))
+        assert [e["bulletin"] for e in listed] == [far["bulletin"]]
+        q.add_speaker("p1", area)
+        q.wait(lambda: q.online() == {"p1"}, 30, "speaker")
+        soon = q.loactl("lan", "schedule", "add", content["content"], area,
+                        "--at", "+3s", "--yes")["entries"][0]
+
+        def finished():
+            return [r for r in q.loactl("lan", "report", soon["bulletin"])
+                    if r["event"] == "finished"]
+        q.wait(finished, 30, "speaker")
+
+
+def test_not_a_backup(tmp_path):
+    for name, data in (("empty.tar", b""), ("text.tar", b"xin chao" * 900)):
+        path = tmp_path / name
+        path.write_bytes(data)
+        done = backup("restore", str(path), "--var", str(tmp_path / "v"))
+        assert done.returncode == 1
+        assert len(done.stderr.strip().split("\n")) == 1, done.stderr
+        assert not (tmp_path / "v").exists()
+    assert "folder of a stack" in backup(
+        "save", str(tmp_path / "x.tar"), "--var", str(tmp_path)).stderr
