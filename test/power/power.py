@@ -238,24 +238,33 @@ class Power:
             f.write(struct.pack("<IHHQQQ", OP_MARK, 0, 0, 0, 0, len(data)))
             f.write(data)
 
-    def check_files(self, what, n):
+    def check_files(self, what, n, tell=True):
         r = subprocess.run(
             [os.path.join(self.bin, "replay_files"), self.path("log"),
              self.path("image"), str(n), str(self.seed)],
             capture_output=True, text=True, check=False)
         if r.returncode:
             raise Finding(f"{what}: {r.stdout}{r.stderr}")
-        self.row(what, n, "0 findings: the old one or the new one")
+        if tell:
+            self.row(what, n, "0 findings: the old one or the new one")
 
     def check_writer(self, what, n):
-        self.fresh("files", "log")
-        os.mkdir(self.path("files"))
-        r = self.recorded([os.path.join(self.bin, "writers"), what,
-                           self.path("files"), str(self.seed)],
-                          self.path("files"), self.path("log"))
-        if r.returncode:
-            raise Finding(f"{what}: {r.stderr}")
-        self.check_files(f"file: {what}", n)
+        """Its own code, on a good disk and on one that refuses once."""
+        faults = [""] + [f"{kind}:{nth}:1:{errno.EIO}"
+                         for kind in ("sync", "write", "rename")
+                         for nth in (1, 2, 3, 4, 7)]
+        for fault in faults:
+            self.fresh("files", "log")
+            os.mkdir(self.path("files"))
+            r = self.recorded([os.path.join(self.bin, "writers"), what,
+                               self.path("files"), str(self.seed)],
+                              self.path("files"), self.path("log"),
+                              fault=fault)
+            if r.returncode or bool(fault) != bool(r.stderr):
+                raise Finding(f"{what}: {fault}: {r.stderr}")
+            self.check_files(f"{what} {fault}", n // len(faults), False)
+        self.row(f"file: {what}", n // len(faults) * len(faults),
+                 "0 findings: the old one or the new one")
 
     def sound(self, seconds):
         name = self.path(f"in{seconds}.wav")

@@ -10,7 +10,8 @@
 
 static struct row {
     char name[63];
-    size_t at[VERSIONS]; /* Entry that says that it is durable. */
+    size_t at[VERSIONS]; /* Entry that says so. */
+    bool done[VERSIONS]; /* It is durable; or it may be there from now on. */
     struct loa_bytes bodies[VERSIONS];
     size_t n;
 } rows[FILES];
@@ -32,13 +33,35 @@ static void learn(size_t at)
     }
     assert(r->n < VERSIONS);
     r->at[r->n] = at;
+    r->done[r->n] = m.what == 'd';
     r->bodies[r->n++] = body;
 }
 
-static bool is(const struct row *r, size_t i, const uint8_t *p, size_t len)
+/* From the last that was durable before entry `at` to the next that is. */
+static bool allowed(const struct row *r,
+                    size_t at,
+                    const uint8_t *p,
+                    size_t len)
 {
-    return i < r->n && r->bodies[i].len == len &&
-           memcmp(r->bodies[i].data, p, len) == 0;
+    size_t last = 0;
+
+    for (size_t i = 0; i < r->n && r->at[i] <= at; i++)
+        last = r->done[i] ? i : last;
+    for (size_t i = last; i < r->n; i++) {
+        if (r->bodies[i].len == len && memcmp(r->bodies[i].data, p, len) == 0)
+            return true;
+        if (r->done[i] && r->at[i] > at)
+            return false;
+    }
+    return false;
+}
+
+static bool was_there(const struct row *r, size_t at)
+{
+    for (size_t i = 0; i < r->n && r->at[i] <= at; i++)
+        if (r->done[i])
+            return true;
+    return false;
 }
 
 /* NULL: it is as it should be after a cut at entry `at`. */
@@ -46,20 +69,16 @@ static const char *judge(const struct row *r, const char *folder, size_t at)
 {
     static uint8_t data[1 << 20];
     char path[4096];
-    size_t next = 0, len;
+    size_t len;
     FILE *f;
 
-    while (next < r->n && r->at[next] <= at)
-        next++;
     snprintf(path, sizeof path, "%s/%s", folder, r->name);
     f = fopen(path, "rb");
     if (f == NULL)
-        return next == 0 ? NULL : "is lost";
+        return was_there(r, at) ? "is lost" : NULL;
     len = fread(data, 1, sizeof data, f);
     fclose(f);
-    if ((next > 0 && is(r, next - 1, data, len)) || is(r, next, data, len))
-        return NULL;
-    return "is neither old nor new";
+    return allowed(r, at, data, len) ? NULL : "is neither old nor new";
 }
 
 static void one(const char *folder, size_t at, unsigned long k, uint64_t seed)
