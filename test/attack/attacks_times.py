@@ -2,11 +2,13 @@
 instead of newer ones; what is kept there; the connection itself."""
 import os
 import random
+import socket
 
 import loa_identity as li
 import raid
 from loa_broker import wait_until
 from loa_identity import device as dpb, pb, programme as ppb
+from speaker_rig import Speaker
 
 attack = raid.Attacks()
 
@@ -268,6 +270,7 @@ def revoked_approver(t):
     b = t.honest(approver=gone)
     t.pole.wait_receipt("VERIFIED", b.id)
     t.revoke(gone)
+    t.pole.wait_log("event=trust.accepted")
     t.reason = "revoked"
 
 
@@ -368,16 +371,62 @@ def flooded(t):
     t.refused(30)
 
 
+def memory_high_kb(pole):
+    with open(f"/proc/{pole.process.pid}/status", encoding="ascii") as f:
+        return int(next(x for x in f if x.startswith("VmHWM")).split()[1])
+
+
 @attack("M9 P4")
 def giant_packets(t):
-    """64 KB to 256 MB, the most that MQTT can say, in one packet: its memory does
-    not grow with what a broker sends."""
-    for n in (1 << 16, 1 << 20, 16 << 20, (1 << 28) - 100):
+    """64 KB to 64 MB in one packet: its memory does not grow with what a broker
+    sends. 256 MB: announced_256_megabytes."""
+    for n in (1 << 16, 1 << 20, 16 << 20, 64 << 20):
         t.send("programme", bytes(n), qos=0)
     wait_until(lambda: "event=mqtt.lost" in t.pole.log(), "it hangs up", 9)
     wait_until(lambda: t.pole.log().count("event=mqtt.connected") >= 2,
                "it comes back", 9)
-    with open(f"/proc/{t.pole.process.pid}/status", encoding="ascii") as f:
-        high_kb = int(next(x for x in f if x.startswith("VmHWM")).split()[1])
+    high_kb = memory_high_kb(t.pole)
     if high_kb > 65536:
         t.wrong = f"it took {high_kb} kB"
+
+
+class OwnPort:
+    """A rig whose broker is whoever listens on this port."""
+
+    def __init__(self, rig, port):
+        self.port, self.folder, self.province = port, rig.folder, rig.province
+
+
+@attack("M9 P4")
+def announced_256_megabytes(t):
+    """The most that MQTT can say, from a broker that is none: it says yes to the
+    login and then sends one packet without end. The device takes a little of it,
+    hangs up, and comes again."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(15)
+        pole = Speaker(OwnPort(t.rig, server.getsockname()[1]),
+                       t.pole.device + "_b", t.area)
+        t.rig.speakers.append(pole)
+        for _ in range(2):
+            swallowed = endless(server.accept()[0])
+            if swallowed > 32 << 20:
+                t.wrong = f"it took {swallowed} bytes"
+        high_kb = memory_high_kb(pole)
+        if high_kb > 65536:
+            t.wrong = f"it took {high_kb} kB"
+        pole.stop()
+
+
+def endless(s):
+    """Bytes that went out before the other side had enough."""
+    sent, zeros = 0, bytes(65536)
+    with s:
+        s.settimeout(10)
+        s.recv(65536)
+        s.sendall(b"\x20\x03\x00\x00\x00" + b"\x30\xff\xff\xff\x7f")
+        try:
+            while sent < 1 << 28:
+                sent += s.send(zeros)
+        except OSError:
+            pass
+    return sent
