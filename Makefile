@@ -269,8 +269,9 @@ $(B)/test/attack/%: $(B)/test/attack/%.o $(call obj,$(call pure_src,devices/spea
 attacks: $(ATTACKS)
 attack: all attacks ## every named attack and 100,000 mutated messages
 	@LOA_BUILD=$(B) /usr/bin/python3 -m pytest -q -p no:cacheprovider test/attack
-soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=
-	@$(B)/test/attack/mutate $(N) $(SEED)
+FIRST ?= 0
+soak-attack: $(B)/test/attack/mutate ## mutated messages: N= SEED=, FIRST= to share a run
+	@$(B)/test/attack/mutate $(N) $(SEED) $(FIRST)
 .PHONY: attack attacks soak-attack
 
 # Power cuts and bad disks: test/power/. The programs link the speaker's core

@@ -1,6 +1,6 @@
 /* Mutated messages, very many, against the core of the loudspeaker.
  *
- *     mutate N SEED
+ *     mutate N SEED [FIRST]
  *
  * The attacker has recorded genuine messages: programmes of a neighbour, of
  * the past, without approval; approvals, heads, commands, lists of revocations,
@@ -8,7 +8,10 @@
  * another, flips bits and cuts; in each epoch it has one more key in hand with
  * which it signs what it likes. Nothing that honest people approved and planned
  * for this device is among it all, so nothing may sound; and after each epoch
- * whose key could not stop it, an honest bulletin must. */
+ * whose key could not stop it, an honest bulletin must.
+ *
+ * The messages have numbers; a run begins with number FIRST, a multiple of
+ * EPOCH_N, so that several processes can share one long run. */
 
 #include <inttypes.h>
 #include <time.h>
@@ -365,6 +368,7 @@ static bool epoch(const struct grant *g, uint64_t n)
 int main(int argc, char *argv[])
 {
     uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000, done = 0;
+    uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1, refused = 0;
     time_t told = time(NULL);
 
@@ -376,9 +380,10 @@ int main(int argc, char *argv[])
         uint64_t now = n - done < EPOCH_N ? n - done : EPOCH_N;
 
         /* Each epoch has a seed of its own, so that one can be repeated. */
-        bender.state = seed * 1000003 + done;
-        if (!epoch(&grants[done / EPOCH_N % GRANTS_N], now)) {
-            printf("seed=%" PRIu64 " epoch at %" PRIu64 "\n", seed, done);
+        bender.state = seed * 1000003 + first + done;
+        if (!epoch(&grants[(first + done) / EPOCH_N % GRANTS_N], now)) {
+            printf("seed=%" PRIu64 " epoch at %" PRIu64 "\n", seed,
+                   first + done);
             return 1;
         }
         done += now;
