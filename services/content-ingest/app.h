@@ -13,6 +13,7 @@
 #include "content-ingest/io_export.h"
 #include "content-ingest/io_jobs.h"
 #include "content-ingest/io_needs.h"
+#include "content-ingest/io_release.h"
 #include "content-ingest/io_sender.h"
 #include "content-ingest/io_sweep.h"
 #include "content-ingest/io_uploads.h"
@@ -32,6 +33,7 @@ struct app {
     struct contents contents;
     struct needs_io needs_io;
     struct retained retained;
+    struct release release;
     struct sender sender;
     struct sweep sweep;
     struct exports exports;
@@ -39,7 +41,7 @@ struct app {
     struct loa_arena arena;
     _Alignas(16) uint8_t memory[ARENA_LEN];
     char encoder[PATH_MAX];
-    char filters[2][LOA_TOPIC_CAP];
+    char filters[3][LOA_TOPIC_CAP];
     bool poking;
 };
 
@@ -58,6 +60,8 @@ void feed_made(void *data, const struct job *j);
 void feed_deleted(void *data, const uint8_t hash[LOA_HASH_BYTES]);
 void feed_needs_changed(void *data);
 void feed_pushed(void *data);
+/* A programme was believed: its scheduler is asked before contents go. */
+void feed_signer(void *data, const char *principal, int64_t expires_at_ms);
 /* May contents be deleted now? Not while the tables of needs are ahead of the
  * database. */
 bool feed_may_delete(void *data);

@@ -339,6 +339,31 @@ static void delete (struct contents_slot *t)
     change(t, &stmts[STMT_DELETE], values, on_deleted);
 }
 
+/* The scheduler knows of more than programmes do, and names the bulletin. */
+static void on_released(void *data,
+                        enum release_answer answer,
+                        const char *vi,
+                        const char *en)
+{
+    struct contents_slot *t = data;
+
+    if (answer == RELEASE_IN_USE)
+        reply_in_use(t->call, vi, en);
+    else if (t->needed)
+        reply_refusal(t->call, REFUSE_IN_USE);
+    else if (answer == RELEASE_UNKNOWN)
+        reply_refusal(t->call, REFUSE_SCHEDULER_SILENT);
+    else
+        delete (t);
+}
+
+static void ask_release(struct contents_slot *t)
+{
+    if (release_ask(t->contents->release, t->hash, true, on_released, t) !=
+        LOA_OK)
+        on_released(t, RELEASE_UNKNOWN, "", "");
+}
+
 static void on_rights(void *data, int status, const PGresult *res)
 {
     struct contents_slot *t = data;
@@ -350,10 +375,10 @@ static void on_rights(void *data, int status, const PGresult *res)
     else if (!pg_get_bool(res, 0, 0) &&
              !(t->call->who.powers & LOA_POWER_CONTENT_APPROVE))
         reply_refusal(t->call, REFUSE_DELETE_POWER);
-    else if (pg_get_bool(res, 0, 2))
-        reply_refusal(t->call, REFUSE_IN_USE);
-    else
-        delete (t);
+    else {
+        t->needed = pg_get_bool(res, 0, 2);
+        ask_release(t);
+    }
 }
 
 void contents_delete(struct contents *s,

@@ -5,6 +5,7 @@
 
 #include "common/pg.h"
 #include "common/rpc.h"
+#include "content-ingest/io_release.h"
 #include "content-ingest/stats.h"
 #include "content-ingest/wire.h"
 
@@ -17,6 +18,7 @@ struct contents {
     struct pg *pg;
     struct trustlist *trust;
     struct stats *stats;
+    struct release *release;
     struct loa_arena *arena;  /* For one envelope at a time. */
     uint64_t delete_grace_ms; /* For what people are told. */
     /* What a call of the same index waits with for the database. */
@@ -34,6 +36,7 @@ struct contents {
         char approver[LOA_PRINCIPAL_CAP];
         int64_t expires_at_ms;
         enum refusal refusal;
+        bool needed; /* A programme lists it. */
     } slots[RPC_CALLS_MAX];
 };
 

@@ -82,6 +82,11 @@ void feed_needs_changed(void *data)
     sender_wake(&((struct app *)data)->sender);
 }
 
+void feed_signer(void *data, const char *principal, int64_t expires_at_ms)
+{
+    release_signer(&((struct app *)data)->release, principal, expires_at_ms);
+}
+
 void feed_pushed(void *data)
 {
     needs_io_save(&((struct app *)data)->needs_io);

@@ -96,5 +96,7 @@ void messages_take(void *data, const struct mqtt_msg *msg)
     } else if (t.plane == LOA_PLANE_UP && strcmp(t.kind, "want") == 0 &&
                t.principal[0] != '\0') {
         on_want(a, &t, msg);
+    } else if (t.plane == LOA_PLANE_RPC) {
+        release_message(&a->release, msg);
     }
 }

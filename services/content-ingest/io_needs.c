@@ -285,6 +285,7 @@ static bool believe(struct needs_io *s,
     struct loa_expect want = {.type = LOA_TYPE_PROGRAMME,
                               .now_ms = clock_wall_ms(),
                               .time_trusted = true};
+    struct loa_identity_claim who;
     enum loa_verdict v;
 
     loa_arena_reset(s->arena);
@@ -292,7 +293,7 @@ static bool believe(struct needs_io *s,
         refuse(s, area, "malformed");
         return false;
     }
-    v = loa_trust_verify(&s->trust->trust, e, &want, NULL);
+    v = loa_trust_verify(&s->trust->trust, e, &want, &who);
     if (v != LOA_VERDICT_OK) {
         refuse(s, area, loa_verdict_name(v));
         return false;
@@ -302,6 +303,7 @@ static bool believe(struct needs_io *s,
         refuse(s, area, "it is another area's");
         return false;
     }
+    s->signer(s->data, who.certificate.principal, e->header.expires_at_ms);
     return true;
 }
 

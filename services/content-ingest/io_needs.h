@@ -22,6 +22,8 @@ struct needs_io {
     struct stats *stats;
     struct loa_arena *arena; /* For one programme at a time. */
     const char *own_area;
+    /* A programme of this scheduler was believed. */
+    void (*signer)(void *data, const char *principal, int64_t expires_at_ms);
     /* There may be something to push. */
     void (*changed)(void *data);
     void *data;

@@ -27,16 +27,21 @@ void reply_refusal(struct rpc_call *call, enum refusal r)
     rpc_refuse(call, (Loa__V1__Status__Code)t->code, t->vi, t->en);
 }
 
+void reply_in_use(struct rpc_call *call, const char *vi, const char *en)
+{
+    stats_add(counted, STATS_REFUSED, 1);
+    rpc_refuse(call, LOA__V1__STATUS__CODE__CODE_IN_USE, vi, en);
+}
+
 void reply_deleting(struct rpc_call *call, uint64_t grace_ms)
 {
     unsigned long minutes = (unsigned long)((grace_ms + 59999) / 60000);
     char vi[160], en[160];
 
     snprintf(vi, sizeof vi,
-             "Sẽ được xoá sau %lu phút, trừ khi có chương trình cần đến.",
-             minutes);
+             "Sẽ được xoá sau %lu phút, trừ khi có bản tin cần đến.", minutes);
     snprintf(en, sizeof en,
-             "It will be deleted in %lu min, unless a programme needs it.",
+             "It will be deleted in %lu min, unless a bulletin needs it.",
              minutes);
     rpc_refuse(call, LOA__V1__STATUS__CODE__CODE_OK, vi, en);
 }

@@ -31,7 +31,9 @@ void reply_open(struct stats *stats);
 
 /* Each frees the call; see rpc_answer(). */
 void reply_refusal(struct rpc_call *call, enum refusal r);
-/* Nothing is gone yet: says until when a new programme still saves it. */
+/* A refusal in the scheduler's words. */
+void reply_in_use(struct rpc_call *call, const char *vi, const char *en);
+/* Nothing is gone yet: says until when a new bulletin still saves it. */
 void reply_deleting(struct rpc_call *call, uint64_t grace_ms);
 void reply_upload(struct rpc_call *call, const struct reply_upload *u);
 void reply_data(struct rpc_call *call,

@@ -10,11 +10,12 @@
 #include <uv.h>
 
 #include "common/pg.h"
-#include "proto/key.h"
+#include "content-ingest/io_release.h"
 
 struct sweep {
     uv_loop_t *loop;
     struct pg *pg;
+    struct release *release;
     uint64_t delete_grace_ms;
     /* Whether contents may be deleted now. */
     bool (*may_delete)(void *data);
@@ -25,6 +26,17 @@ struct sweep {
     bool running; /* A batch is on its way. */
     bool closed;
     int64_t done_n; /* Rows of the turn: none, then rest. */
+    /* The content whose grace is over, and what the scheduler says of it. */
+    enum sweep_due {
+        SWEEP_NONE,
+        SWEEP_DUE, /* To be asked about. */
+        SWEEP_ASKED,
+        SWEEP_FREE,   /* To be deleted, soon or not at all. */
+        SWEEP_IN_USE, /* Its mark goes. */
+    } due;
+    uint8_t hash[LOA_HASH_BYTES];
+    int64_t due_at_ms; /* Found then, by the database's clock. */
+    bool silent;       /* The last question had no answer. */
 };
 
 /* Prepare the statements and start the timer: blocking. */

@@ -69,11 +69,13 @@ static void wire_modules(struct app *a)
     a->contents.arena = a->needs_io.arena = &a->arena;
     a->needs_io.needs = &a->needs;
     a->needs_io.own_area = s->identity.leaf.area;
+    a->needs_io.signer = feed_signer;
     a->needs_io.changed = feed_needs_changed;
     a->sender.mqtt = &s->mqtt;
     a->sender.push = &a->push;
     a->sender.want = &a->want;
     a->sender.pushed = feed_pushed;
+    a->contents.release = a->sweep.release = &a->release;
     a->sweep.deleted = feed_deleted;
     a->sweep.may_delete = feed_may_delete;
 }
@@ -144,6 +146,8 @@ static int start(void *data)
              a->needs_io.own_area);
     snprintf(a->filters[1], LOA_TOPIC_CAP, "loa/1/up/want/%s/#",
              a->needs_io.own_area);
+    release_open(&a->release, &a->service, &a->arena);
+    release_filter(&a->release, a->filters[2]);
     uv_timer_init(&a->service.loop, &a->tick);
     a->tick.data = a;
     uv_timer_start(&a->tick, feed_tick, 0, TICK_MS);
@@ -171,6 +175,7 @@ static void stop(void *data)
     struct app *a = data;
 
     uv_close((uv_handle_t *)&a->tick, NULL);
+    release_close(&a->release);
     jobs_close(&a->jobs);
     exports_close(&a->exports);
     sweep_close(&a->sweep);
@@ -189,14 +194,15 @@ static void connected(void *data)
 
 int main(int argc, char *argv[])
 {
-    struct mqtt_filter filters[2] = {{app.filters[0], 1}, {app.filters[1], 0}};
+    struct mqtt_filter filters[3] = {
+        {app.filters[0], 1}, {app.filters[1], 0}, {app.filters[2], 1}};
     struct service_conf conf = {
         .name = "content-ingest",
         .settings = &app.conf.service,
         .schema = "content",
         .inbox = true,
         .filters = filters,
-        .filters_n = 2,
+        .filters_n = 3,
         .on_request = messages_request,
         .request_type = LOA_TYPE_CONTENT_REQUEST,
         .answer_type = LOA_TYPE_CONTENT_ANSWER,

@@ -199,6 +199,12 @@ static const struct refusal_text texts[REFUSALS_N] = {
          "trước.",
          "A programme still needs this content: cancel it there "
          "first."},
+    [REFUSE_SCHEDULER_SILENT] =
+        {REFUSAL_BUSY,
+         "Bộ lập lịch không trả lời nên chưa rõ bản tin nào còn cần nội dung "
+         "này, chưa xoá gì: hãy thử lại sau.",
+         "The scheduler does not answer whether a bulletin needs this content, "
+         "so nothing was deleted: try again later."},
     [REFUSE_EXPORT_OFFSET] = {REFUSAL_INVALID,
                               "Vị trí nằm sau cuối tệp: hãy tải lại từ đầu.",
                               "The offset lies behind the end of the file: "

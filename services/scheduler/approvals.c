@@ -285,6 +285,7 @@ static int read_approval(struct approvals *a,
     memcpy(v->area, e->header.area, sizeof v->area);
     memcpy(v->key, e->signatures[0].key, LOA_KEY_BYTES);
     memcpy(v->approver, leaf->principal, sizeof v->approver);
+    v->issued_at_ms = e->header.issued_at_ms;
     v->expires_at_ms = e->header.expires_at_ms;
     if (v->expires_at_ms > leaf->not_after_ms)
         v->expires_at_ms = leaf->not_after_ms;

@@ -250,6 +250,31 @@ static bool approval_reaches(struct asking *k)
     return true;
 }
 
+/* The content may be gone, or going: it must have been approved since. */
+static bool content_is_held(struct asking *k)
+{
+    const struct approval *v = &k->s->plan.approvals.rows[k->b->approval];
+    char until[SAY_TIME_CAP];
+
+    for (uint32_t i = 0; i < k->s->candidate_areas_n; i++) {
+        const char *path = k->s->plan.areas.rows[k->areas[i]].path;
+        int64_t until_ms =
+            released_until(&k->s->released, v->content_hash, path);
+
+        if (v->issued_at_ms >= until_ms && k->at_ms >= until_ms)
+            continue;
+        say(k->say, SAY_NOT_APPROVED,
+            "Nội dung này đã được xoá sau khi duyệt; hãy nạp lại, rồi xin "
+            "duyệt "
+            "lại sau %s.",
+            "This content was deleted after it had been approved; hand it in "
+            "again and have it approved again after %s.",
+            say_time(until_ms, until));
+        return false;
+    }
+    return true;
+}
+
 static bool approval_lasts(struct asking *k)
 {
     const struct approval *v = &k->s->plan.approvals.rows[k->b->approval];
@@ -380,5 +405,6 @@ bool asking_fits(struct asking *k)
 {
     prepare_query(k);
     plan_settle(&k->s->plan, k->b);
-    return approval_reaches(k) && approval_lasts(k) && has_room(k);
+    return approval_reaches(k) && content_is_held(k) && approval_lasts(k) &&
+           has_room(k);
 }

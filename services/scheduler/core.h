@@ -23,6 +23,10 @@ void core_find(struct scheduler *s,
                const struct scheduler_event *ev,
                struct scheduler_update *up);
 
+void core_release(struct scheduler *s,
+                  const struct scheduler_event *ev,
+                  struct scheduler_update *up);
+
 /* Make the programme of an area anew and hand it out. */
 void core_make(struct scheduler *s,
                uint32_t area,

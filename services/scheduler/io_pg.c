@@ -11,11 +11,13 @@ enum {
     LOAD_SYNC,
     LOAD_PROGRAMMES,
     LOAD_BULLETINS,
+    LOAD_RELEASED,
     PUT_AREAS,
     PUT_SYNC,
     PUT_APPROVAL,
     PUT_BULLETIN,
     PUT_PROGRAMME,
+    PUT_RELEASED,
     FORGET,
     CLOCK,
 };
@@ -55,6 +57,14 @@ const struct pg_stmt io_pg_stmts[] = {
                                  " FROM bulletin b JOIN approval a USING "
                                  "(approval_id)"
                                  " ORDER BY b.revision",
+         0, PG_ROWS, true},
+    /* The newest ones, the earliest of them first. */
+    [LOAD_RELEASED] =
+        {"scheduler_load_released",
+         "SELECT content_hash, area, closed_until FROM (SELECT content_hash,"
+         " " PATH("area") " AS area, closed_until FROM released"
+                          " ORDER BY closed_until DESC LIMIT 8192) AS newest"
+                          " ORDER BY closed_until",
          0, PG_ROWS, true},
     /* A page is one statement, whatever its size. */
     [PUT_AREAS] =
@@ -111,6 +121,12 @@ const struct pg_stmt io_pg_stmts[] = {
          " window_end = excluded.window_end, expires_at = excluded.expires_at,"
          " bulletins_n = excluded.bulletins_n, revision = excluded.revision",
          8, PG_NONE, false},
+    [PUT_RELEASED] = {"scheduler_put_released",
+                      "INSERT INTO released VALUES ($1::bytea,"
+                      " replace($2::text, '/', '.')::ltree, $3::timestamptz)"
+                      " ON CONFLICT (content_hash, area) DO UPDATE SET"
+                      " closed_until = excluded.closed_until",
+                      3, PG_NONE, false},
     [FORGET] = {"scheduler_forget",
                 "WITH gone AS (DELETE FROM bulletin WHERE bulletin_id ="
                 " $1::bytea RETURNING *)"
@@ -248,6 +264,18 @@ static int load_bulletin(struct scheduler *s, const PGresult *res, int row)
                                    areas_n, approval, chain);
 }
 
+static int load_released(struct scheduler *s, const PGresult *res, int row)
+{
+    struct released_row r;
+
+    memset(&r, 0, sizeof r);
+    if (!get_bytes(res, row, 0, r.content_hash, sizeof r.content_hash) ||
+        !get_text(res, row, 1, r.area, sizeof r.area))
+        return LOA_EINVAL;
+    r.closed_until_ms = pg_get_time_ms(res, row, 2);
+    return scheduler_load_released(s, &r);
+}
+
 static int load(struct pg *pg,
                 struct scheduler *s,
                 int stmt,
@@ -295,6 +323,8 @@ int io_pg_load(struct pg *pg, struct scheduler *s, uint64_t *areas_version)
         rv = load(pg, s, LOAD_PROGRAMMES, load_programme);
     if (rv == LOA_OK)
         rv = load(pg, s, LOAD_BULLETINS, load_bulletin);
+    if (rv == LOA_OK)
+        rv = load(pg, s, LOAD_RELEASED, load_released);
     return rv;
 }
 
@@ -400,6 +430,18 @@ static int put_programme(struct pg *pg,
                         : rv;
 }
 
+static int put_released(struct pg *pg, const struct released_row *r)
+{
+    uint8_t until[8];
+    const struct pg_value values[] = {
+        pg_bytes(r->content_hash, sizeof r->content_hash),
+        pg_text(r->area),
+        pg_time_ms(r->closed_until_ms, until),
+    };
+
+    return pg_query(pg, &io_pg_stmts[PUT_RELEASED], values, NULL, NULL);
+}
+
 int io_pg_write(struct pg *pg,
                 struct outbox *outbox,
                 const struct scheduler *s,
@@ -410,6 +452,8 @@ int io_pg_write(struct pg *pg,
     if (up->approval.len > 0)
         rv = put_approval(pg, &s->plan.approvals.rows[up->approval_row],
                           up->approval);
+    if (rv == LOA_OK && up->released != NULL)
+        rv = put_released(pg, up->released);
     for (uint32_t i = 0; rv == LOA_OK && i < up->bulletins_n; i++)
         rv = put_bulletin(pg, s, up->bulletins[i]);
     for (uint32_t i = 0; rv == LOA_OK && i < up->forgotten_n; i++) {

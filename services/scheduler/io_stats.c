@@ -10,6 +10,7 @@ const char *stats_what_name(enum scheduler_what what)
         [SCHEDULER_CHANGE] = "change",
         [SCHEDULER_CANCEL] = "cancel",
         [SCHEDULER_FIND] = "find",
+        [SCHEDULER_RELEASE] = "release",
     };
 
     return names[what];

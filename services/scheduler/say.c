@@ -21,6 +21,7 @@ const char *say_name(enum say_code code)
         [SAY_FAILED] = "failed",
         [SAY_EXPIRED] = "expired",
         [SAY_REVOKED] = "revoked",
+        [SAY_IN_USE] = "in-use",
     };
 
     return code < SAY_CODES_N ? names[code] : "unknown";

@@ -26,7 +26,8 @@ enum say_code {
     SAY_FAILED = 10,
     SAY_EXPIRED = 11,
     SAY_REVOKED = 12,
-    SAY_CODES_N = 13,
+    SAY_IN_USE = 13,
+    SAY_CODES_N = 14,
 };
 
 struct say {

@@ -166,6 +166,14 @@ err_after_approval:
     return rv;
 }
 
+int scheduler_load_released(struct scheduler *s, const struct released_row *r)
+{
+    if (!loa_area_valid(r->area))
+        return LOA_EINVAL;
+    released_put(&s->released, r->content_hash, r->area, r->closed_until_ms);
+    return LOA_OK;
+}
+
 /* --- what requests and passes share --------------------------------------- */
 
 void core_make(struct scheduler *s,
@@ -252,10 +260,9 @@ static int on_request(struct scheduler *s,
                       struct scheduler_update *up)
 {
     static const core_request_fn handlers[SCHEDULER_WHATS_N] = {
-        [SCHEDULER_ADD] = core_add,
-        [SCHEDULER_CHANGE] = core_change,
-        [SCHEDULER_CANCEL] = core_cancel,
-        [SCHEDULER_FIND] = core_find,
+        [SCHEDULER_ADD] = core_add,         [SCHEDULER_CHANGE] = core_change,
+        [SCHEDULER_CANCEL] = core_cancel,   [SCHEDULER_FIND] = core_find,
+        [SCHEDULER_RELEASE] = core_release,
     };
     struct scheduler_answer *a = &s->answer;
 
@@ -389,6 +396,7 @@ int scheduler_step(struct scheduler *s,
     assert((size_t)ev->type < sizeof handlers / sizeof handlers[0]);
     up->answer = NULL;
     up->durable = up->more = false;
+    up->released = NULL;
     up->approval = (struct loa_bytes){NULL, 0};
     up->bulletins_n = up->forgotten_n = up->programmes_n = 0;
     if (s->spare_approval != APPROVAL_NONE)

@@ -11,6 +11,7 @@
 
 #include "scheduler/conflict.h"
 #include "scheduler/programme.h"
+#include "scheduler/released.h"
 #include "scheduler/say.h"
 
 /* What one scheduler holds, at most: the areas of the whole country before and
@@ -40,13 +41,14 @@ enum scheduler_what {
     SCHEDULER_CHANGE,
     SCHEDULER_CANCEL,
     SCHEDULER_FIND,
+    SCHEDULER_RELEASE,
     SCHEDULER_WHATS_N,
 };
 
 /* Lengths and characters are checked; nothing else is. */
 struct scheduler_request {
     enum scheduler_what what;
-    bool by_id; /* bulletin_id is set; always but for FIND. */
+    bool by_id; /* bulletin_id is set; always but for FIND and RELEASE. */
     uint8_t bulletin_id[LOA_ID_BYTES];
     struct loa_bytes approval; /* Lent. CHANGE: empty, as it was. */
     uint32_t areas_n;
@@ -58,6 +60,7 @@ struct scheduler_request {
     int64_t until_ms; /* ADD: of the recurrence. FIND: of the time searched. */
     char title[BULLETIN_TITLE_CAP];
     bool dry_run;
+    uint8_t content_hash[LOA_HASH_BYTES]; /* RELEASE; dry_run: ask only. */
     /* FIND: */
     char under[LOA_AREA_CAP]; /* "": the asker's area. */
     int64_t from_ms;
@@ -145,6 +148,7 @@ struct scheduler_update {
     bool durable; /* Something below is to be written, in one batch. */
     struct loa_bytes approval; /* To be stored with its row; empty: none. */
     uint32_t approval_row;
+    const struct released_row *released; /* To be written; NULL: none. */
     uint32_t bulletins_n; /* Added or changed: rows to be written. */
     uint32_t bulletins[SCHEDULER_CHANGES_MAX];
     uint32_t forgotten_n; /* To be moved to the past. */
@@ -170,6 +174,7 @@ enum scheduler_pass { PASS_JUDGE, PASS_ROLL, PASS_FORGET, PASSES_N };
 struct scheduler {
     struct scheduler_conf conf;
     struct plan plan;
+    struct released released;
     uint64_t revision; /* Of the plan; rises with every change. */
     bool areas_known;  /* The copy of the tree was complete once. */
     int64_t at_ms;     /* Of the newest event whose time was believed. */
@@ -213,6 +218,10 @@ LOA_MUST_CHECK int scheduler_load_bulletin(struct scheduler *s,
                                            uint32_t areas_n,
                                            struct loa_bytes approval,
                                            struct loa_bytes chain);
+
+/* A content that was let go; the earliest first. */
+LOA_MUST_CHECK int scheduler_load_released(struct scheduler *s,
+                                           const struct released_row *r);
 
 /* Advance by one event and fill *up. LOA_EBUSY only for AREAS and SEEN: the
  * tree is larger than the limits. */

@@ -171,6 +171,19 @@ static int take_find(const Loa__V1__ScheduleFind *m,
     return m->bulletin_id.len == 0 ? LOA_OK : take_id(m->bulletin_id, r, why);
 }
 
+static int take_release(const Loa__V1__ContentRelease *m,
+                        struct scheduler_request *r,
+                        struct say *why)
+{
+    r->what = SCHEDULER_RELEASE;
+    r->dry_run = m->ask_only;
+    if (m->content_hash.len != LOA_HASH_BYTES)
+        return wrong(why, "Mã nội dung phải dài 32 byte.",
+                     "A content hash has 32 bytes.");
+    memcpy(r->content_hash, m->content_hash.data, LOA_HASH_BYTES);
+    return LOA_OK;
+}
+
 int wire_request(struct wire *w,
                  struct loa_bytes body,
                  struct scheduler_request *r,
@@ -195,6 +208,8 @@ int wire_request(struct wire *w,
             return take_id(m->cancel->bulletin_id, r, why);
         case LOA__V1__SCHEDULER_REQUEST__WHAT_FIND:
             return take_find(m->find, r, why);
+        case LOA__V1__SCHEDULER_REQUEST__WHAT_RELEASE:
+            return take_release(m->release, r, why);
         default:
             return wrong(why, "Yêu cầu không nói muốn làm gì.",
                          "The request does not say what it wants.");
