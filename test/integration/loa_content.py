@@ -256,6 +256,21 @@ class ContentWorld:
                                           envelope, retain=True) in (0, 0x10)
         return envelope
 
+    def let_go(self):
+        """From now on the scheduler lets every content go."""
+        def on_message(_c, _u, m):
+            asked = pb.Signed.FromString(
+                pb.Envelope.FromString(m.payload).signed)
+            answer = services.SchedulerAnswer(status=pb.Status())
+            self.scheduler.mqtt.publish(
+                m.topic.replace("/rpc/scheduler/", "/rpc/reply/"),
+                self.scheduler_id.envelope(
+                    pb.TYPE_SCHEDULER_ANSWER, answer,
+                    message_id=asked.message_id), 1)
+
+        self.scheduler.mqtt.on_message = on_message
+        assert self.scheduler.subscribe("loa/1/rpc/scheduler/vn/08/#") == 1
+
     def close(self):
         code = self.service.stop()      # None: it had ended before.
         print(self.service.log())       # pytest shows it when a test fails

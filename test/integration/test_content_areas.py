@@ -8,7 +8,7 @@ import pytest
 from content_fixtures import (all_pushed, pg, push_mark, say,  # noqa: F401
                               wav, world)
 from loa_broker import wait_until
-from loa_content import (CONFLICT, DAY, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
+from loa_content import (BUSY, CONFLICT, DAY, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
                          NOT_FOUND, OK, REVOKED, TEXT, ContentWorld,
                          content_hash_of, device_want)
 from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, content, new_root,
@@ -390,6 +390,10 @@ def test_deletion(pg):
         assert delete(w.lan, hash_).code == IN_USE
         w.programme("vn/08/070", [])
         wait_until(lambda: not w.content(hash_)[0].needed_by, "not needed")
+        # The plan reaches further than programmes: who made them is asked.
+        assert delete(w.lan, hash_).code == BUSY
+        assert not w.content(hash_)[0].deleting
+        w.let_go()
         assert delete(w.lan, hash_).code == OK
         assert delete(w.lan, hash_).code == OK
         assert w.content(hash_)[0].deleting
