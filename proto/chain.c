@@ -1,6 +1,5 @@
 #include "proto/chain.h"
 
-#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -150,7 +149,7 @@ static enum loa_verdict climb(struct search *s,
                               struct loa_certificate *found);
 
 /* Judge certificate i of the bag and everything above it. It was parsed when it
- * came into the bag, so parsing cannot fail again. */
+ * came into the bag; should it fail now, it leads nowhere. */
 static enum loa_verdict try_link(struct search *s,
                                  size_t i,
                                  const struct loa_certificate *child,
@@ -165,8 +164,8 @@ static enum loa_verdict try_link(struct search *s,
 
     loa_arena_init(&arena, room, sizeof room);
     rv = loa_certificate_parse(&arena, s->bag->certificates[i], found);
-    assert(rv == LOA_OK);
-    v = judge_link(s, found, child);
+    v = rv == LOA_OK ? judge_link(s, found, child)
+                     : LOA_VERDICT_BAD_CERTIFICATE;
     if (v == LOA_VERDICT_OK && !key_equal(found->issuer, s->t->root))
         v = climb(s, found->issuer, found, links + 1, &above);
     /* What the arena lent ends here. */

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "check.h"
+#include "proto/chain.h"
 #include "world.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -218,6 +219,25 @@ static void test_bag(void)
 }
 
 /* A certificate signed by another key than it names. */
+/* Bytes that were a certificate when they came into the bag lead nowhere when
+ * they are none any more. */
+static void test_bag_that_changed(void)
+{
+    struct world w;
+    struct loa_chain_bag bag = {.n = 0};
+    struct loa_certificate leaf;
+    enum loa_verdict v;
+
+    world_init(&w);
+    loa_trust_init(&trust, w.root.public_key);
+    v = loa_chain_bag_add(&bag, &w.signer.cert, 1);
+    CHECK_INT("in the bag", v, LOA_VERDICT_OK);
+    bag.certificates[0].len--;
+    v = loa_chain_judge(&trust, &bag, w.signer.key.public_key, WORLD_NOW_MS,
+                        true, &leaf);
+    CHECK_INT("cut in the bag", v, LOA_VERDICT_BAD_CERTIFICATE);
+}
+
 static void test_wrong_issuer(void)
 {
     struct world w;
@@ -430,6 +450,7 @@ int main(void)
     test_rows();
     test_time_unknown();
     test_bag();
+    test_bag_that_changed();
     test_wrong_issuer();
     test_length();
     test_loop();
