@@ -144,6 +144,8 @@ int wire_batch(struct loa_arena *a, struct loa_bytes body, struct wire_batch *b)
     b->receipts_n = m->n_receipts;
     for (size_t i = 0; i < b->receipts_n; i++)
         receipt(a, m->receipts[i], &b->receipts[i]);
+    if (a->full)
+        return LOA_ENOSPC; /* What had no room is not malformed. */
     first = first_sequence(b);
     if (first == 0 || first > INT64_MAX - WIRE_RECEIPTS_MAX ||
         b->oldest > first)
