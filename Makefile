@@ -143,6 +143,23 @@ $(B)/test/sim/days/sim_days: $(call obj,$(wildcard test/sim/days/*.c)) $(call ob
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -Wl,--wrap=loa_sign_verify $(call libs,$(PKGS_PROTO)) -lm -o $@
 UNITS += $(patsubst %.c,$(B)/%,$(wildcard test/sim/*/sim_*.c))
 
+# test/oom/<folder>/oom_*.c: the n-th allocation fails, for every n.
+OOM_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc loa_arena_init loa_arena_alloc)
+define oom
+$(B)/test/oom/$(1)/%: ALL_CFLAGS += -Itest/unit/$(1)
+$(B)/test/oom/$(1)/%: $(B)/test/oom/$(1)/%.o $(call unit_objs,$(1)) $(B)/libloa-proto.a
+	$$(call Q,LD)$$(CC) $$(ALL_CFLAGS) $$^ $(OOM_WRAP) $$(LIBS_$(1)) $$(call libs,$$(PKGS_PROTO)) -lm -o $$@
+endef
+$(foreach d,$(notdir $(patsubst %/,%,$(wildcard test/oom/*/))),$(eval $(call oom,$(d))))
+OOMS := $(patsubst %.c,$(B)/%,$(wildcard test/oom/*/oom_*.c))
+$(B)/test/oom/nth.so: test/oom/nth.c
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(CFLAGS) -std=c11 -D_GNU_SOURCE -fPIC -fno-builtin -shared $< -o $@
+OOM_STEP ?= 1
+oom: $(OOMS) ## every allocation fails, once and for good
+	@for t in $(OOMS); do $$t $(OOM_STEP) || exit 1; done
+.PHONY: oom
+
+
 units: $(UNITS)
 print-units:
 	@echo $(UNITS)
