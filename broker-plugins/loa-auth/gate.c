@@ -51,10 +51,12 @@ static const char *join(struct gate *g,
         return "in-use";
     if (wills_take(&g->wills, s->who.principal, g->now_ms, g->told_will))
         return "will";
-    /* The pointer alone: the rows may move nowhere, but this one may go. */
-    g->leaving = other == NULL ? NULL : other->client;
     s->judged_epoch = g->epoch; /* The login has just asked the list. */
-    return session_add(&g->sessions, s) == LOA_OK ? NULL : "full";
+    if (session_add(&g->sessions, s) != LOA_OK)
+        return "full"; /* Then nobody is pushed out. */
+    /* Its row has not moved: session_add() took another one. */
+    g->leaving = other == NULL ? NULL : other->client;
+    return NULL;
 }
 
 const char *gate_login(struct gate *g, const struct login_request *r)

@@ -176,6 +176,24 @@ int session_add(struct sessions *t, const struct session *s)
     return LOA_OK;
 }
 
+/* Of an earlier connection of the same client id nothing more can be asked: the
+ * broker has done with its will before it let the next one in. Without this,
+ * one key that connects and goes, again and again, would fill all rows. */
+static void forget_earlier(struct sessions *t, const struct session *s)
+{
+    size_t slot = home_id(s->client_id);
+
+    for (; t->by_id[slot] != 0; slot = after(slot)) {
+        struct session *other = &t->rows[t->by_id[slot] - 1];
+
+        if (other != s && other->state == SESSION_GONE &&
+            strcmp(other->client_id, s->client_id) == 0) {
+            row_free(t, other);
+            return; /* There is never more than one. */
+        }
+    }
+}
+
 void session_gone(struct sessions *t, const void *client, int64_t now_ms)
 {
     struct session *s = session_find(t, client);
@@ -191,6 +209,7 @@ void session_gone(struct sessions *t, const void *client, int64_t now_ms)
     s->gone_at_ms = now_ms;
     t->marks[s - t->rows].allowed = 0;
     count(t, s, 1);
+    forget_earlier(t, s);
 }
 
 void session_remove(struct sessions *t, const void *client)

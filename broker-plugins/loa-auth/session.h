@@ -87,8 +87,8 @@ struct session *session_of(struct sessions *t, const struct session_mark *m);
 /* A LIVE row with this client id, or NULL. */
 struct session *session_find_id(struct sessions *t, const char *client_id);
 
-/* LIVE becomes GONE, or, if it can have no will, is forgotten. Unknown ones are
- * ignored. */
+/* LIVE becomes GONE, in place of an earlier GONE one with its client id, or, if
+ * it can have no will, is forgotten. Unknown ones are ignored. */
 void session_gone(struct sessions *t, const void *client, int64_t now_ms);
 
 /* Forget the row of this client, if it has one. */

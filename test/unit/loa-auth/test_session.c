@@ -57,6 +57,15 @@ static void check_model(void)
     CHECK_INT("rows", table->used_n <= CLIENTS_N, true);
 }
 
+static void model_gone(size_t i)
+{
+    for (size_t k = 0; k < CLIENTS_N; k++)
+        if (model[k].state == SESSION_GONE &&
+            strcmp(model[k].id, model[i].id) == 0)
+            model[k].state = SESSION_FREE;
+    model[i].state = model[i].id[0] == 'p' ? SESSION_GONE : SESSION_FREE;
+}
+
 static void operate(size_t i)
 {
     bool device = rand() % 2;
@@ -76,8 +85,7 @@ static void operate(size_t i)
             session_gone(table, pointer(i), 5);
             /* Who can have no will leaves nothing behind. */
             if (model[i].state == SESSION_LIVE)
-                model[i].state =
-                    model[i].id[0] == 'p' ? SESSION_GONE : SESSION_FREE;
+                model_gone(i);
             break;
         case 3:
             session_remove(table, pointer(i));
@@ -103,6 +111,20 @@ static void test_against_the_model(void)
     for (size_t i = 0; i < SESSION_SLOTS_N; i++)
         if (table->by_client[i] != 0 || table->by_id[i] != 0)
             CHECK_INT("slot left", i, -1);
+}
+
+/* P9: a stolen key that logs in and goes takes no room from others. */
+static void test_one_key_cannot_fill_it(void)
+{
+    for (size_t i = 0; i < SESSIONS_MAX + 10; i++) {
+        struct session s = make(i, "pole_1", LOA_ROLE_DEVICE);
+
+        CHECK_INT("in", session_add(table, &s), LOA_OK);
+        session_gone(table, s.client, 1);
+        CHECK_INT("the last one", table->gone_n, 1);
+    }
+    session_remove(table, pointer(SESSIONS_MAX + 9));
+    CHECK_INT("none", table->gone_n, 0);
 }
 
 static void test_full(void)
@@ -176,6 +198,7 @@ int main(void)
     if (table == NULL)
         return 1;
     test_against_the_model();
+    test_one_key_cannot_fill_it();
     test_full();
     test_enrolling_have_few_rows();
     test_revoked_is_asked_once_an_epoch();
