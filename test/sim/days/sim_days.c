@@ -606,6 +606,7 @@ static int run_faults(void)
         seen = found_within(1000);
         printf("  %-5s %s%s%s\n", seen ? "found" : "MISSED", fault_texts[f],
                seen ? ": " : "", seen ? m.finding : "");
+        fflush(stdout);
         missed += !seen;
     }
     fault = FAULT_NONE;
