@@ -152,9 +152,11 @@ static int decide(struct sweep *s)
         pg_bytes(s->hash, LOA_HASH_BYTES),
         pg_time_ms(s->due_at_ms + RELEASE_FRESH_MS, until)};
 
-    if (due == SWEEP_ASKED || !s->may_delete(s->data))
+    if (due == SWEEP_ASKED)
         return LOA_OK;
-    s->due = SWEEP_NONE;
+    s->due = SWEEP_NONE; /* What is not done now is found again. */
+    if (!s->may_delete(s->data))
+        return LOA_OK;
     if (due == SWEEP_FREE)
         return pg_query(s->pg, &stmts[STMT_CONTENT], values, on_content, s);
     if (due == SWEEP_IN_USE)

@@ -36,7 +36,7 @@ struct approval {
     char approver[LOA_PRINCIPAL_CAP];
     uint8_t key[LOA_KEY_BYTES]; /* The approver's. */
     int64_t issued_at_ms;
-    int64_t expires_at_ms;      /* Of envelope or certificate, the earlier. */
+    int64_t expires_at_ms; /* Of envelope or certificate, the earlier. */
     size_t len;
     uint8_t bytes[APPROVAL_BYTES_MAX];
     struct approvals_chain chain; /* Certificates up from the approver. */

@@ -6,10 +6,8 @@
 const char *stats_what_name(enum scheduler_what what)
 {
     static const char *const names[SCHEDULER_WHATS_N] = {
-        [SCHEDULER_ADD] = "add",
-        [SCHEDULER_CHANGE] = "change",
-        [SCHEDULER_CANCEL] = "cancel",
-        [SCHEDULER_FIND] = "find",
+        [SCHEDULER_ADD] = "add",         [SCHEDULER_CHANGE] = "change",
+        [SCHEDULER_CANCEL] = "cancel",   [SCHEDULER_FIND] = "find",
         [SCHEDULER_RELEASE] = "release",
     };
 
