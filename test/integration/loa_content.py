@@ -256,15 +256,15 @@ class ContentWorld:
                                           envelope, retain=True) in (0, 0x10)
         return envelope
 
-    def let_go(self):
-        """From now on the scheduler lets every content go."""
+    def let_go(self, who=None, **status):
+        """From now on the scheduler lets every content go, or says status."""
         def on_message(_c, _u, m):
             asked = pb.Signed.FromString(
                 pb.Envelope.FromString(m.payload).signed)
-            answer = services.SchedulerAnswer(status=pb.Status())
+            answer = services.SchedulerAnswer(status=pb.Status(**status))
             self.scheduler.mqtt.publish(
                 m.topic.replace("/rpc/scheduler/", "/rpc/reply/"),
-                self.scheduler_id.envelope(
+                (who or self.scheduler_id).envelope(
                     pb.TYPE_SCHEDULER_ANSWER, answer,
                     message_id=asked.message_id), 1)
 

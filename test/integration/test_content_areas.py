@@ -11,7 +11,7 @@ from loa_broker import wait_until
 from loa_content import (BUSY, CONFLICT, DAY, DONE, EXPIRED, IN_USE, INVALID, NOT_ALLOWED,
                          NOT_FOUND, OK, REVOKED, TEXT, ContentWorld,
                          content_hash_of, device_want)
-from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, content, new_root,
+from loa_identity import (ALL, CONTENT_APPROVE, SCHEDULE, TIME, content, new_root,
                           now_ms, pb, services)
 from loa_sound import correlation, pcm, wav_write
 
@@ -417,6 +417,30 @@ def test_deletion(pg):
         # It may come again.
         again, m2 = say(w)
         assert again == hash_ and m2.stream_key != m.stream_key
+
+
+def test_who_lets_a_content_go(pg):
+    with ContentWorld(pg) as w:
+        first, _ = say(w)
+        second, _ = say(w, "Bài thứ hai.")
+        w.let_go(who=w.registry_id)     # It is not asked.
+        assert delete(w.lan, first).code == BUSY
+        w.let_go(code=IN_USE, text_vi="còn cần", text_en="in ten days")
+        status = delete(w.lan, first)
+        assert status.code == IN_USE and status.text_en == "in ten days"
+        assert status.text_vi == "còn cần"
+        assert not w.content(first)[0].deleting
+        w.let_go(code=BUSY)             # Its clock is in doubt.
+        assert delete(w.lan, first).code == BUSY
+        w.let_go()
+        w.programme("vn/08/071", [])
+        assert delete(w.lan, first).code == OK
+        # Another scheduler makes programmes here, and says nothing.
+        other = w.province.service("scheduler_070", "scheduler", "vn/08/070",
+                                   powers=SCHEDULE | TIME)
+        w.programme("vn/08/070", [], who=other)
+        assert delete(w.lan, second).code == BUSY
+        assert not w.content(second)[0].deleting
 
 
 # --- export ----------------------------------------------------------------------
