@@ -25,7 +25,7 @@ static struct {
     int64_t smeared_us;
     bool online;                   /* There is a network. */
     int64_t complete_us[CONTENTS]; /* Since when it is whole on the disk. */
-    struct letter retained[MODEL_AREAS], trust;
+    struct letter retained[MODEL_AREAS], delivered[MODEL_AREAS], trust;
     bool there[MODEL_AREAS];
     uint64_t trust_number;
     bool revoked;      /* By the newest list. */
@@ -181,16 +181,18 @@ static bool is_on_disk(const struct world_file *f, const struct letter *l)
 
 static void deliver(int area)
 {
+    struct letter *l = &d.retained[area];
+
     if (!reachable() || !d.there[area] || !surely_timed())
         return;
     d.told_us = w.now_us;
-    world_give(&w, "programme", model_areas[area], false, &d.retained[area],
-               true);
-    if (w.running ||
-        is_on_disk(world_programme(&w, model_areas[area]), &d.retained[area]))
-        model_programme(
-            (struct loa_bytes){d.retained[area].data, d.retained[area].len},
-            clock_us() / 1000, w.now_us);
+    world_give(&w, "programme", model_areas[area], false, l, true);
+    if (!w.running && !is_on_disk(world_programme(&w, model_areas[area]), l))
+        return;
+    d.delivered[area].len = l->len;
+    memcpy(d.delivered[area].data, l->data, l->len);
+    model_programme((struct loa_bytes){l->data, l->len}, clock_us() / 1000,
+                    w.now_us);
 }
 
 static void deliver_trust(void)
@@ -338,6 +340,10 @@ static void power_on(void)
     shaken();
     if (d.list_at_risk)
         m.list_us = INT64_MAX;
+    for (int a = 0; a < MODEL_AREAS; a++)
+        if (m.plans[a].there &&
+            !is_on_disk(world_programme(&w, model_areas[a]), &d.delivered[a]))
+            model_lost(a);
     if (w.s.memo.revocations == 0)
         m.second_revoked = false;
 }

@@ -68,7 +68,7 @@ struct model_receipt {
 static struct {
     char finding[200];
     struct {
-        bool there;
+        bool there, lost; /* lost: by a restart, for want of a disk. */
         uint64_t version;
         int64_t expires_ms;
         uint64_t letters[64];
@@ -166,6 +166,23 @@ static uint64_t letter_of(ProtobufCBinaryData d)
     return id;
 }
 
+/* Nobody can ask of it what its disk lost, until it hears that again. */
+static void model_lost(int area)
+{
+    m.plans[area].lost = true;
+    for (size_t i = 0; i < m.occs_n; i++)
+        if (m.occs[i].area == area)
+            m.occs[i].known_us = INT64_MAX;
+}
+
+static void model_found(int area, int64_t now_us)
+{
+    m.plans[area].lost = false;
+    for (size_t i = 0; i < m.occs_n; i++)
+        if (m.occs[i].area == area && m.occs[i].alive)
+            m.occs[i].known_us = now_us;
+}
+
 /* A programme reached the device, which knows the time and can read it. */
 static void model_programme(struct loa_bytes l,
                             int64_t clock_ms,
@@ -178,10 +195,13 @@ static void model_programme(struct loa_bytes l,
 
     while (strcmp(model_areas[a], s->area) != 0)
         a++;
+    if (m.timed && m.plans[a].version == p->version && m.plans[a].lost)
+        model_found(a, now_us);
     if (!m.timed || m.plans[a].version >= p->version ||
         s->expires_at_ms <= clock_ms || s->issued_at_ms > clock_ms + BEHIND_MS)
         goto done;
     m.plans[a].there = true;
+    m.plans[a].lost = false;
     m.plans[a].version = p->version;
     m.plans[a].expires_ms = s->expires_at_ms;
     m.plans[a].letters_n = 0;
