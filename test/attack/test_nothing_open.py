@@ -53,8 +53,8 @@ def test_inputs_of_a_loudspeaker():
     with Rig() as rig:
         pole = rig.speaker("pole_1").wait_online()
         content = rig.content(speechlike(1.5))
-        b = rig.bulletin(content, rig.soon(3))
         check_inputs(pole, rig.port)
+        b = rig.bulletin(content, rig.soon(8))
         rig.publish_programme(pole.area, [b])
         rig.push(content, pole.area)
         pole.wait_receipt("STARTED", b.id)
