@@ -409,13 +409,14 @@ static void on_content(struct speaker *s,
                        struct loa_arena *arena,
                        struct loa_bytes body)
 {
-    struct loa_packet k;
+    /* The packet outlives this call: it is stored when the step is over. */
+    struct loa_packet *k = loa_arena_alloc(arena, sizeof *k);
 
-    if (loa_packet_parse(arena, body, &k) != LOA_OK) {
+    if (k == NULL || loa_packet_parse(arena, body, k) != LOA_OK) {
         refuse(s, topic->kind, "malformed");
         return;
     }
-    if (contents_packet(&s->contents, &k, &s->chance, s->now.now_us) ==
+    if (contents_packet(&s->contents, k, &s->chance, s->now.now_us) ==
         CONTENTS_BAD)
         refuse(s, topic->kind, "bad-signature");
 }
