@@ -262,7 +262,7 @@ static void test_asker_s_issuer_revoked(void)
 {
     static struct tables t;
     struct world *w = world_new("vn");
-    struct bulletin *b = w->core.plan.bulletins;
+    const struct bulletin *b;
 
     for (uint8_t i = 1; i <= 3; i++) {
         world_add(w, i, "vn/08/070", START + i * HOUR_MS);
@@ -270,6 +270,7 @@ static void test_asker_s_issuer_revoked(void)
         write_bulletins(&t, w), write_programmes(&t, w);
     }
     start_again(w, &t);
+    b = w->core.plan.bulletins;
     world_settle(w);
     CHECK_INT("an approver beside it", world_revoke(w, &w->hoa, 1), 0);
     CHECK_INT("one programme", world_revoke(w, &w->office, 2), 1);
