@@ -14,6 +14,7 @@
 /* The sentence has to be ready: a handler may only write(). */
 static char cpu_text[VERDICT_TEXT_MAX];
 static int cpu_fd = STDERR_FILENO; /* Decoders may be muted; this is not. */
+static pid_t worker;               /* Who set the limits; 0: nobody yet. */
 
 static void on_cpu(int signum)
 {
@@ -22,6 +23,21 @@ static void on_cpu(int signum)
     if (write(cpu_fd, cpu_text, strlen(cpu_text)) < 0)
         _exit(ENCODE_CPU_LIMIT);
     _exit(ENCODE_CPU_LIMIT);
+}
+
+/* Nothing here may allocate. In a child the output is the parent's. */
+void limits_no_memory(void)
+{
+    static const char text[] =
+        "loa-encode: out of memory, or over its limit; hand in a shorter or "
+        "simpler file\n";
+
+    if (worker == 0 || getpid() == worker) {
+        output_unlink();
+        if (write(cpu_fd, text, sizeof text - 1) < 0)
+            _exit(ENCODE_NO_MEMORY);
+    }
+    _exit(ENCODE_NO_MEMORY);
 }
 
 static void on_end(int signum)
@@ -69,6 +85,7 @@ int limits_set(const char *in_path, struct limits more, struct verdict *v)
              "loa-encode: %.300s: it took over %llu s of CPU time; "
              "no honest file of the allowed length does\n",
              in_path, (unsigned long long)cpu);
+    worker = getpid();
     cpu_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     signals_set();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

@@ -25,4 +25,7 @@ struct limits {
 /* Call first. in_path is named by the sentence that a signal leaves behind. */
 int limits_set(const char *in_path, struct limits more, struct verdict *v);
 
+/* Ends the worker with one sentence and ENCODE_NO_MEMORY. */
+_Noreturn void limits_no_memory(void);
+
 #endif /* LOA_ENCODE_IO_LIMITS_H */

@@ -93,6 +93,8 @@ static int check_end(struct speech *s, struct verdict *v)
                       "vi-central, vi-south or en, and see that espeak-ng-data "
                       "is installed",
                       s->config->language);
+    if (code == ENCODE_NO_MEMORY)
+        return refuse(v, ENCODE_NO_MEMORY, "out of memory while speaking");
     return refuse(
         v, ENCODE_FAILED,
         "the speech engine failed (%s %d) after %.1f s of speech",
