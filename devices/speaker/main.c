@@ -128,15 +128,21 @@ static void on_enrolled(void *data)
         exit(EXIT_FAILURE); /* It said why; what is durable stays so. */
 }
 
+static int open_loop(struct program *p)
+{
+    if (uv_loop_init(&p->loop) == 0 &&
+        uv_signal_init(&p->loop, &p->sigint) == 0 &&
+        uv_signal_init(&p->loop, &p->sigterm) == 0 &&
+        uv_signal_start(&p->sigint, on_signal, SIGINT) == 0 &&
+        uv_signal_start(&p->sigterm, on_signal, SIGTERM) == 0)
+        return LOA_OK;
+    log_error("loop.open", "text=the system has no memory or no descriptor");
+    return LOA_ESYS;
+}
+
 static int start(struct program *p)
 {
-    if (uv_signal_init(&p->loop, &p->sigint) != 0)
-        return LOA_ESYS;
-    uv_signal_init(&p->loop, &p->sigterm);
     p->sigint.data = p->sigterm.data = p;
-    if (uv_signal_start(&p->sigint, on_signal, SIGINT) != 0 ||
-        uv_signal_start(&p->sigterm, on_signal, SIGTERM) != 0)
-        return LOA_ESYS;
     if (p->identity.certificates_n > 0)
         return run_agent(p);
     p->enrolling = true;
@@ -170,7 +176,7 @@ int main(int argc, char *argv[])
     signal(SIGPIPE, SIG_IGN);
     mosquitto_lib_init();
     if (disk_open(&p->disk, p->conf.data_dir) != LOA_OK ||
-        take_identity(p) != LOA_OK || uv_loop_init(&p->loop) != 0 ||
+        take_identity(p) != LOA_OK || open_loop(p) != LOA_OK ||
         start(p) != LOA_OK)
         return EXIT_FAILURE;
     uv_run(&p->loop, UV_RUN_DEFAULT);
