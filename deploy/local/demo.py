@@ -189,14 +189,34 @@ def judge_addressed(found, device, samples, reference):
         return wrong
     found.update(wavcheck.check(samples, reference))
     if found["correlation"] < CORRELATION_MIN:
-        wrong.append(f"correlation {found['correlation']}")
+        wrong.append(word("correlation") + f" {found['correlation']}")
     if found["gap_ms"] is None or found["gap_ms"] > GAP_MS_MAX:
-        wrong.append(f"gap {found['gap_ms']} ms")
+        wrong.append(word("gap") + f" {found['gap_ms']} ms")
     if found["repeats"]:
-        wrong.append(f"{found['repeats']} repeats")
+        wrong.append(f"{found['repeats']} " + word("repeats"))
     if abs(found["late_ms"]) > LATE_MS_MAX:
         wrong.append(f"{found['late_ms']:+.1f} ms")
     return wrong
+
+
+# What the loudspeakers report, and the steps of a bulletin, for people.
+VIETNAMESE = {
+    "received": "đã nhận lịch", "verified": "đã kiểm tra",
+    "started": "bắt đầu phát", "finished": "phát xong",
+    "interrupted": "bị ngắt", "refused": "từ chối", "command": "nhận lệnh",
+    "ingested": "xử lý", "approved": "duyệt", "scheduled": "lên lịch",
+    "distributed": "phân phối", "confirmed": "xác nhận",
+    "correlation": "độ giống", "gap": "khoảng trống", "repeats": "chỗ lặp",
+}
+
+
+def word(of):
+    return of if english() else VIETNAMESE.get(of, of)
+
+
+def told(device):
+    """What a loudspeaker reported, in order."""
+    return " → ".join(word(r) for r in device["receipts"])
 
 
 def print_device(device, found, wrong):
@@ -206,9 +226,9 @@ def print_device(device, found, wrong):
                 else "im lặng, đúng như phải thế")
     elif found.get("correlation") is not None:
         text = (f"{found['late_ms']:+6.2f} ms  r={found['correlation']:.3f}  "
-                + " → ".join(device["receipts"]))
+                + told(device))
     else:
-        text = " → ".join(device["receipts"]) or "-"
+        text = told(device) or "-"
     print(f"   {ok} {device['id']:<12} {device['area']:<22} {text}"
           + (f"   !! {', '.join(wrong)}" if wrong else ""), flush=True)
 
@@ -229,7 +249,7 @@ def judge(stack, report, references, others):
             b["scheduled_start_us"] // 1000000 + 7 * 3600))
         say(f"{kind} {b['id'][:8]} → {b['area']}, lúc {at}",
             f"{kind} {b['id'][:8]} → {b['area']}, at {at} (UTC+7)")
-        print("   " + "  ".join(f"{k} {v} ms" for k, v in s.items()))
+        print("   " + "  ".join(f"{word(k)} {v} ms" for k, v in s.items()))
         for d in b["devices"]:
             found = {"correlation": None}
             wrong = []
@@ -239,7 +259,8 @@ def judge(stack, report, references, others):
                 wrong = judge_addressed(found, d, samples[d["id"]], reference)
             elif d["receipts"] or (d["id"] not in addressed
                                    and samples[d["id"]].any()):
-                wrong = ["sound where none was addressed"]
+                wrong = ["sound where none was addressed" if english()
+                         else "có tiếng ở nơi không được gửi tới"]
             print_device(d, found, wrong)
             trouble += len(wrong)
     return trouble

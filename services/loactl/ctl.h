@@ -48,7 +48,7 @@ struct command {
 /* Tables of the command files, each ended by a row of NULLs. */
 extern const struct command commands_key[], commands_area[], commands_device[],
     commands_command[], commands_handin[], commands_content[],
-    commands_schedule[], commands_status[];
+    commands_schedule[], commands_report[], commands_status[], commands_watch[];
 
 struct link; /* The connection to the broker; see link_conn.c. */
 

@@ -24,11 +24,25 @@ static void on_connected(void *data)
     l->connected = true;
     for (size_t i = 0; i < LINK_WINDOW; i++)
         l->slots[i].sent_ms = 0;
+    if (l->away)
+        ctl_warn(l->c,
+                 "đã nối lại với máy chủ; những gì xảy ra khi mất kết "
+                 "nối thì xem bằng status và report",
+                 "the broker is back; status and report tell what happened "
+                 "meanwhile");
+    l->away = false;
 }
 
+/* Who listens would take the silence for quiet. */
 static void on_lost(void *data)
 {
-    ((struct link *)data)->connected = false;
+    struct link *l = data;
+
+    l->connected = false;
+    if (l->listening && !l->away)
+        ctl_warn(l->c, "mất kết nối với máy chủ; đang thử nối lại",
+                 "the connection to the broker is lost; trying again");
+    l->away = l->listening;
 }
 
 static void on_tick(uv_timer_t *t)

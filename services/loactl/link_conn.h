@@ -38,6 +38,7 @@ struct link {
     bool (*on_message)(void *data, const struct mqtt_msg *m);
     void *listener;
     bool listening;
+    bool away;     /* While listening: the broker went, and was told of. */
     int published; /* link_publish: 1 taken, -1 refused. */
 };
 

@@ -17,9 +17,17 @@
 #include "proto/io/log.h"
 
 const struct command *const ctl_tables[] = {
-    commands_key,      commands_area,   commands_device,
-    commands_command,  commands_handin, commands_content,
-    commands_schedule, commands_status, NULL,
+    commands_key,
+    commands_area,
+    commands_device,
+    commands_command,
+    commands_handin,
+    commands_content,
+    commands_schedule,
+    commands_report,
+    commands_status,
+    commands_watch,
+    NULL,
 };
 
 const struct option_def ctl_globals[] = {
