@@ -116,6 +116,9 @@ MORE_speaker-disk := $(patsubst %,devices/speaker/%.c,io_disk io_receipts \
         io_content slot receipt codec) $(patsubst %,proto/io/%.c,log failpoint)
 LIBS_speaker-disk := $(call libs,libuv)
 
+# What people type and read, without the connection that the rest of loactl needs.
+MORE_loactl-words := services/loactl/when.c services/loactl/words.c
+
 # test/unit/<folder>/test_*.c is linked with the pure objects of that folder,
 # wherever in the tree it is, and with libloa-proto.a.
 unit_home = $(firstword $(wildcard services/$(1) devices/$(1) broker-plugins/$(1)))

@@ -43,18 +43,14 @@ int identity_file_read(const char *path,
     char text[LOA_IDENTITY_BYTES_MAX + 1];
     struct stat st;
     size_t line;
+    bool open_to_others;
     ssize_t len;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return because(why, path, errno == ENOENT ? LOA_ENOENT : LOA_EACCES);
-    if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0) {
-        close(fd);
-        snprintf(why, IDENTITY_WHY_CAP,
-                 "%s: others may read this secret; run: chmod 600 %s", path,
-                 path);
-        return LOA_EACCES;
-    }
+    open_to_others =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0;
     len = read_all(fd, text, sizeof text);
     close(fd);
     if (len < 0)
@@ -66,6 +62,14 @@ int identity_file_read(const char *path,
         return LOA_EINVAL;
     }
     sodium_memzero(text, sizeof text);
+    /* Asked last: to close other people's files is no good advice. */
+    if (open_to_others) {
+        sodium_memzero(id, sizeof *id);
+        snprintf(why, IDENTITY_WHY_CAP,
+                 "%s: others may read this secret; run: chmod 600 %s", path,
+                 path);
+        return LOA_EACCES;
+    }
     return LOA_OK;
 }
 
@@ -114,8 +118,11 @@ int identity_file_write(const char *path,
     snprintf(tmp, sizeof tmp, "%s.tmp", path);
     if (write_file(tmp, text, strlen(text)) != 0 || rename(tmp, path) != 0 ||
         sync_folder(path) != 0) {
+        int number = errno;
+
         rv = because(why, path, errno == ENOSPC ? LOA_ENOSPC : LOA_ESYS);
         unlink(tmp);
+        errno = number;
     }
     sodium_memzero(text, sizeof text);
     return rv;

@@ -10,7 +10,8 @@
 
 #define IDENTITY_WHY_CAP 256
 
-/* Read path into *id. On error why holds one sentence. LOA_ENOENT: there is no
+/* Read path into *id. On error why holds one sentence, and errno what the
+ * system said, if it was the system. LOA_ENOENT: there is no
  * such file; LOA_EACCES: unreadable, or readable by others; LOA_EINVAL: not an
  * identity file. */
 LOA_MUST_CHECK int identity_file_read(const char *path,

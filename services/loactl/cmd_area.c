@@ -21,12 +21,12 @@ static uint8_t *read_file(const struct ctl *c, const char *path, size_t *len)
     uint8_t *data = malloc(FILE_BYTES_MAX + 1);
 
     if (f == NULL || data == NULL) {
-        ctl_fail(c, 0, "%s: %s", "%s: %s", path, strerror(errno));
+        ctl_fail_errno(c, 0, path);
         goto err;
     }
     *len = fread(data, 1, FILE_BYTES_MAX + 1, f);
     if (ferror(f)) {
-        ctl_fail(c, 0, "%s: %s", "%s: %s", path, strerror(errno));
+        ctl_fail_errno(c, 0, path);
         goto err;
     }
     if (*len == 0 || *len > FILE_BYTES_MAX) {

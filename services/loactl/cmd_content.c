@@ -289,8 +289,7 @@ static int export_piece(struct ctl *c,
         rc = ctl_fail(c, CTL_REFUSED, "tệp chưa có", "the file is not there");
     if (rc == CTL_OK &&
         fwrite(a->data.data, 1, a->data.len, out) != a->data.len)
-        rc = ctl_fail(c, CTL_FAILED, "không ghi được: %s", "cannot write: %s",
-                      strerror(errno));
+        rc = ctl_fail_errno(c, CTL_FAILED, c->positionals[1]);
     if (rc == CTL_OK) {
         *at += a->data.len;
         *size = a->data_size;

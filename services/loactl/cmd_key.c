@@ -1,5 +1,6 @@
 /* cmd_key.c -- keys and certificates: works without any service or network. */
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,13 @@ static int write_identity(const struct ctl *c,
 {
     char why[IDENTITY_WHY_CAP];
 
-    if (identity_file_write(path, id, why) != LOA_OK)
-        return ctl_fail(c, CTL_FAILED, "%s", "%s", why);
-    return CTL_OK;
+    int rv;
+
+    errno = 0;
+    rv = identity_file_write(path, id, why);
+    if (rv != LOA_OK && errno != 0)
+        return ctl_fail_errno(c, CTL_FAILED, path);
+    return rv == LOA_OK ? CTL_OK : ctl_fail(c, CTL_FAILED, "%s", "%s", why);
 }
 
 static int print_key(const struct ctl *c,
@@ -158,15 +163,14 @@ static int run_issue(struct ctl *c)
     static struct loa_identity to;
     static struct loa_certificate body;
     uint8_t certificate[LOA_CERTIFICATE_BYTES_MAX];
-    char why[IDENTITY_WHY_CAP];
     const struct loa_identity *issuer = ctl_identity(c);
     enum loa_verdict v;
     size_t len;
 
     if (issuer == NULL || !parse_body(c, &body))
         return CTL_USAGE;
-    if (identity_file_read(c->positionals[0], &to, why) != LOA_OK)
-        return ctl_fail(c, CTL_USAGE, "%s", "%s", why);
+    if (!ctl_read_identity(c, c->positionals[0], &to))
+        return CTL_USAGE;
     memcpy(body.subject, to.key.public_key, LOA_KEY_BYTES);
     memcpy(body.issuer, issuer->key.public_key, LOA_KEY_BYTES);
     v = fit(issuer, &body);
@@ -216,11 +220,11 @@ static int run_show(struct ctl *c)
 {
     static struct loa_identity id;
     static uint8_t memory[8192];
-    char key[64], root[64] = "", why[IDENTITY_WHY_CAP];
+    char key[64], root[64] = "";
     json_t *certificates = json_array();
 
-    if (identity_file_read(c->positionals[0], &id, why) != LOA_OK)
-        return ctl_fail(c, CTL_USAGE, "%s", "%s", why);
+    if (!ctl_read_identity(c, c->positionals[0], &id))
+        return CTL_USAGE;
     if (loa_base64((struct loa_bytes){id.key.public_key, LOA_KEY_BYTES}, key,
                    sizeof key) != LOA_OK ||
         (id.root_known && loa_base64((struct loa_bytes){id.root, LOA_KEY_BYTES},

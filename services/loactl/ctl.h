@@ -99,6 +99,14 @@ const struct loa_identity *ctl_identity(struct ctl *c);
 int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
     __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
 
+/* The same: what errno says about a file, in the user's language. */
+int ctl_fail_errno(const struct ctl *c, int exit, const char *path);
+
+/* Read the identity in a file, or say why not. */
+bool ctl_read_identity(const struct ctl *c,
+                       const char *path,
+                       struct loa_identity *id);
+
 /* A sentence that stops nothing: stderr only. */
 void ctl_warn(const struct ctl *c, const char *vi, const char *en, ...)
     __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
@@ -148,12 +156,8 @@ const char *out_hex(const void *data, size_t len, char *buf);
  * it. */
 void out_progress(const struct ctl *c, const char *label, unsigned permille);
 
-/* --- when.c -----------------------------------------------------------------
+/* A time that a person typed (see when.h) -> Unix ms. False after a sentence.
  */
-
-/* "2026-12-01T17:00", "2026-12-01 17:00:05", "17:00" (today, or tomorrow if
- * that is past), "+90s", "+5m", "+1h30m", "+1d" -> Unix ms. False after a
- * sentence. */
 bool when_parse(const struct ctl *c,
                 const char *text,
                 int64_t now_ms,

@@ -3,12 +3,14 @@
 #include "loactl/link_conn.h"
 
 #include <errno.h>
+#include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "loactl/words.h"
 #include "proto/io/clock.h"
 #include "proto/io/mqtt_msg.h"
 
@@ -158,18 +160,42 @@ static int say_refused(struct ctl *c)
         c->broker);
 }
 
+/* Of the library's reasons those that people meet. */
+static const char *reason_vi(int rc)
+{
+    switch (rc) {
+        case MOSQ_ERR_CONN_REFUSED:
+            return "kết nối bị từ chối";
+        case MOSQ_ERR_NO_CONN:
+        case MOSQ_ERR_CONN_LOST:
+        case MOSQ_ERR_KEEPALIVE:
+            return "mất kết nối";
+        case MOSQ_ERR_ERRNO:
+            return word_errno(false, errno);
+        case MOSQ_ERR_EAI:
+            return "không tìm ra địa chỉ của máy chủ";
+        case MOSQ_ERR_TLS:
+            return "lỗi TLS: chứng thư của máy chủ không đúng tên này hoặc "
+                   "không do cơ quan của ta ký, hay máy chủ không dùng TLS";
+        case MOSQ_ERR_PROTOCOL:
+            return "bên kia không nói MQTT";
+        default:
+            return mqtt_reason(rc);
+    }
+}
+
 static int say_unreachable(struct ctl *c)
 {
     int rc = c->link->mqtt.fail_rc;
 
     return ctl_fail(
         c, CTL_UNREACHABLE,
-        "không kết nối được máy chủ %s cổng %u (%s): tắt, sai địa chỉ, hoặc "
-        "chỉ một bên dùng TLS (--ca)",
-        "no connection to the broker at %s port %u (%s): down, another "
+        "không kết nối được máy chủ %s cổng %u (%s%.0s): tắt, sai địa chỉ, "
+        "hoặc chỉ một bên dùng TLS (--ca)",
+        "no connection to the broker at %s port %u (%.0s%s): down, another "
         "address, or only one side uses TLS (--ca)",
-        c->host, c->port,
-        rc == 0 ? "không trả lời / no answer" : mqtt_reason(rc));
+        c->host, c->port, rc == 0 ? "không trả lời" : reason_vi(rc),
+        rc == 0 ? "no answer" : mqtt_reason(rc));
 }
 
 /* Not connected yet: wait on, or say why that is useless. */
@@ -192,8 +218,7 @@ static int start(struct ctl *c)
     if (c->link == NULL)
         return ctl_fail(c, CTL_FAILED, "hết bộ nhớ", "out of memory");
     if (c->ca_file != NULL && access(c->ca_file, R_OK) != 0)
-        return ctl_fail(c, CTL_USAGE, "%s: %s", "%s: %s", c->ca_file,
-                        strerror(errno));
+        return ctl_fail_errno(c, CTL_USAGE, c->ca_file);
     if (start_mqtt(c->link) != LOA_OK)
         return ctl_fail(c, CTL_FAILED, "không mở được kết nối tới %s",
                         "cannot open a connection to %s", c->host);

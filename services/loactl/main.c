@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loactl/ctl.h"
 #include "loactl/link.h"
+#include "loactl/when.h"
+#include "loactl/words.h"
 #include "proto/io/config.h"
 #include "proto/io/identity_file.h"
 #include "proto/io/log.h"
@@ -106,6 +109,29 @@ int ctl_fail(const struct ctl *c, int exit, const char *vi, const char *en, ...)
     return exit;
 }
 
+int ctl_fail_errno(const struct ctl *c, int exit, const char *path)
+{
+    int number = errno;
+
+    /* One list of arguments for both sentences: each leaves out one. */
+    return ctl_fail(c, exit, "%s: %s%.0s", "%s: %.0s%s", path,
+                    word_errno(false, number), word_errno(true, number));
+}
+
+bool when_parse(const struct ctl *c,
+                const char *text,
+                int64_t now_ms,
+                int64_t *at_ms)
+{
+    enum when_fault fault = when_read(text, now_ms, at_ms);
+
+    if (fault == WHEN_OK)
+        return true;
+    ctl_fail(c, 0, "%s: %s%.0s", "%s: %.0s%s", text, when_text(fault, false),
+             when_text(fault, true));
+    return false;
+}
+
 void ctl_warn(const struct ctl *c, const char *vi, const char *en, ...)
 {
     char text[640];
@@ -138,10 +164,34 @@ json_t *ctl_error_json(const struct ctl *c, int exit)
                      "en", e->en);
 }
 
-const struct loa_identity *ctl_identity(struct ctl *c)
+bool ctl_read_identity(const struct ctl *c,
+                       const char *path,
+                       struct loa_identity *id)
 {
     char why[IDENTITY_WHY_CAP];
+    struct stat st;
+    int rv;
 
+    errno = 0;
+    rv = identity_file_read(path, id, why);
+    if (rv == LOA_OK)
+        return true;
+    if (rv == LOA_EINVAL)
+        ctl_fail(c, 0, "%s: không phải tệp danh tính",
+                 "%s: not an identity file", path);
+    else if (errno == 0 && stat(path, &st) == 0 && (st.st_mode & 077) != 0)
+        ctl_fail(c, 0,
+                 "%s: người khác đọc được khoá bí mật này; hãy chạy: "
+                 "chmod 600 %s",
+                 "%s: others may read this secret; run: chmod 600 %s", path,
+                 path);
+    else
+        ctl_fail_errno(c, 0, path);
+    return false;
+}
+
+const struct loa_identity *ctl_identity(struct ctl *c)
+{
     if (c->identity_read)
         return &c->identity;
     if (c->identity_path == NULL) {
@@ -151,10 +201,8 @@ const struct loa_identity *ctl_identity(struct ctl *c)
                  "who are you? use --identity FILE or set LOA_IDENTITY");
         return NULL;
     }
-    if (identity_file_read(c->identity_path, &c->identity, why) != LOA_OK) {
-        ctl_fail(c, 0, "%s", "%s", why);
+    if (!ctl_read_identity(c, c->identity_path, &c->identity))
         return NULL;
-    }
     c->identity_read = true;
     return &c->identity;
 }
