@@ -21,14 +21,17 @@ static json_t *audience_of(struct ctl *c, const char *area)
 {
     char name[LINK_NAME_CAP];
     json_int_t n = 0;
+    enum link_known known;
     bool counted;
 
     link_area_known(c, area, name);
-    counted = link_devices(c, area, count_enrolled, &n) == LINK_KNOWN;
+    known = link_devices(c, area, count_enrolled, &n);
+    counted = known == LINK_KNOWN;
     if (counted && n == 0)
         ctl_warn(c, "%s %s: chưa có loa nào ghi danh ở đó",
                  "%s %s: no loudspeaker is enrolled there", area, name);
-    if (!counted)
+    /* Whoever may not see them is told so by the scheduler, of the matter. */
+    if (known == LINK_SILENT)
         ctl_warn(c, "%s: không đếm được loa (sổ đăng ký không trả lời)",
                  "%s: loudspeakers were not counted (no answer from the "
                  "registry)",

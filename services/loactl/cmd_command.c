@@ -24,6 +24,34 @@ static bool may_command(const struct ctl *c, const char *area)
     return false;
 }
 
+/* Whoever typed no area sees here whom it reached. */
+static void print_sent(const struct ctl *c,
+                       const char *area,
+                       const Loa__V1__Command *command,
+                       const char *id)
+{
+    bool stop = command->what_case == LOA__V1__COMMAND__WHAT_STOP,
+         en = c->english;
+
+    if (command->device[0] != '\0')
+        printf(en ? "sent to %s, to device %s alone"
+                  : "đã gửi tới %s, riêng loa %s",
+               area, command->device);
+    else if (stop && command->stop->bulletin_id.len != 0)
+        printf(en ? "sent to %s: every loudspeaker stops this bulletin"
+                  : "đã gửi tới %s: mọi loa ở đó dừng bản tin này",
+               area);
+    else if (stop)
+        printf(en ? "sent to %s: every loudspeaker there falls silent"
+                  : "đã gửi tới %s: mọi loa ở đó dừng phát",
+               area);
+    else
+        printf(en ? "sent to %s" : "đã gửi tới %s", area);
+    printf(en ? "; who obeyed: loactl report %s\n"
+              : "; ai đã làm: loactl report %s\n",
+           id);
+}
+
 static int send_command(struct ctl *c,
                         const char *to_area,
                         Loa__V1__Command *command)
@@ -58,9 +86,25 @@ static int send_command(struct ctl *c,
                            out_hex(h.message_id, LOA_ID_BYTES, hex), "area",
                            to_area));
     else if (rc == CTL_OK)
-        printf(c->english ? "sent to %s; who obeyed: loactl report %s\n"
-                          : "đã gửi tới %s; ai đã làm: loactl report %s\n",
-               to_area, out_hex(h.message_id, LOA_ID_BYTES, hex));
+        print_sent(c, to_area, command,
+                   out_hex(h.message_id, LOA_ID_BYTES, hex));
+    return rc;
+}
+
+/* A name, which may be of a loudspeaker by mistake: nothing is silenced then,
+ * so the right words must come at once. */
+static int named_area(struct ctl *c, const char *text, char area[LOA_AREA_CAP])
+{
+    int rc = link_area(c, text, area);
+
+    if (rc == CTL_REFUSED && loa_principal_valid(text) &&
+        link_device_known(c, text, c->identity.leaf.area) == LINK_KNOWN)
+        ctl_fail(c, CTL_REFUSED,
+                 "%s là một loa; để dừng một loa: loactl device stop --device "
+                 "%s",
+                 "%s is a loudspeaker; to stop one: loactl device stop "
+                 "--device %s",
+                 text, text);
     return rc;
 }
 
@@ -70,8 +114,10 @@ static int stop_area(struct ctl *c, char area[LOA_AREA_CAP])
 {
     const char *text = c->positionals_n > 0 ? c->positionals[0] : NULL;
 
-    if (text == NULL || strchr(text, '/') == NULL)
+    if (text == NULL)
         return link_area(c, text, area);
+    if (strchr(text, '/') == NULL)
+        return named_area(c, text, area);
     if (ctl_identity(c) == NULL)
         return CTL_USAGE;
     if (!loa_area_valid(text))
@@ -150,8 +196,8 @@ static int run_volume(struct ctl *c)
     unsigned long percent = strtoul(c->positionals[1], &end, 10);
     int rc;
 
-    if (*c->positionals[1] < '0' || *c->positionals[1] > '9' || *end != '\0' ||
-        percent > 100)
+    if (*c->positionals[1] < '0' || *c->positionals[1] > '9' ||
+        strcmp(end + (*end == '%'), "") != 0 || percent > 100)
         return ctl_fail(c, CTL_USAGE, "%s: âm lượng từ 0 đến 100",
                         "%s: a volume is 0 to 100", c->positionals[1]);
     rc = link_area(c, c->positionals[0], area);
@@ -175,7 +221,8 @@ static const struct option_def volume_options[] = {
 };
 
 const struct command commands_command[] = {
-    {"device", "stop", "[AREA]", "silence, now",
+    {"device", "stop", "[AREA]",
+     "silence, now; without AREA in all of your own area",
      "loactl device stop vn/08/070/02215", stop_options, 0, 1, run_stop},
     {"device", "volume", "AREA PERCENT", "set how loud",
      "loactl device volume vn/08/070/02215 60", volume_options, 2, 2,

@@ -220,23 +220,39 @@ static int run_add(struct ctl *c)
     int rc;
 
     if (s.f == NULL || fstat(fileno(s.f), &st) != 0)
-        return ctl_fail(c, CTL_USAGE, "%s: %s", "%s: %s", path,
-                        strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size == 0)
-        rc = ctl_fail(c, CTL_USAGE, "%s: tệp rỗng hoặc không phải tệp thường",
-                      "%s: the file is empty or not a regular file", path);
+        return ctl_fail_errno(c, CTL_USAGE, path);
+    if (!S_ISREG(st.st_mode))
+        rc = ctl_fail(c, CTL_USAGE, "%s: không phải tệp thường",
+                      "%s: not a regular file", path);
+    else if (st.st_size == 0)
+        rc = ctl_fail(c, CTL_USAGE, "%s: tệp rỗng", "%s: the file is empty",
+                      path);
     else if (st.st_size > AUDIO_BYTES_MAX)
         rc = ctl_fail(c, CTL_USAGE,
-                      "%s: tệp lớn hơn %lld MB; hãy cắt hoặc nén (FLAC, MP3)",
-                      "%s: the file is larger than %lld MB; cut or compress it "
-                      "(FLAC, MP3)",
-                      path, AUDIO_BYTES_MAX >> 20);
+                      "%s: tệp %lld MB, tối đa %lld; hãy cắt hoặc nén (FLAC, "
+                      "MP3)",
+                      "%s: the file has %lld MB, at most %lld are taken; cut "
+                      "or compress it (FLAC, MP3)",
+                      path, ((long long)st.st_size + 1048575) >> 20,
+                      AUDIO_BYTES_MAX >> 20);
     else {
         s.size = (uint64_t)st.st_size;
         rc = upload(c, &s, name, LOA__V1__MEDIA__MEDIA_AUDIO);
     }
     fclose(s.f);
     return rc;
+}
+
+/* Of stdin no more is read than shows that it is too long. */
+static int refuse_long(struct ctl *c, uint64_t size)
+{
+    return ctl_fail(c, CTL_USAGE,
+                    "văn bản dài %s%llu byte, tối đa %d; hãy chia thành nhiều "
+                    "bản tin",
+                    "the text has %s%llu bytes, at most %d are taken; make "
+                    "several bulletins of it",
+                    strcmp(c->positionals[0], "-") == 0 ? ">= " : "",
+                    (unsigned long long)size, TEXT_BYTES_MAX);
 }
 
 static int run_say(struct ctl *c)
@@ -249,10 +265,10 @@ static int run_say(struct ctl *c)
         s.text = piped;
         s.size = fread(piped, 1, sizeof piped - 1, stdin);
     }
-    if (s.size == 0 || s.size > TEXT_BYTES_MAX)
-        return ctl_fail(c, CTL_USAGE, "văn bản rỗng hoặc dài hơn %d byte",
-                        "the text is empty or longer than %d bytes",
-                        TEXT_BYTES_MAX);
+    if (strspn(s.text, " \t\r\n") == s.size)
+        return ctl_fail(c, CTL_USAGE, "văn bản rỗng", "the text is empty");
+    if (s.size > TEXT_BYTES_MAX)
+        return refuse_long(c, s.size);
     return upload(c, &s, c->english ? "text" : "văn bản",
                   LOA__V1__MEDIA__MEDIA_TEXT);
 }

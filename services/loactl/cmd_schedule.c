@@ -307,8 +307,11 @@ static void show_entries(void *data, const ProtobufCMessage *m)
 {
     const Loa__V1__SchedulerAnswer *a = (const Loa__V1__SchedulerAnswer *)m;
     struct pages_list *l = data;
+    bool all = l->c->json || ctl_option(l->c, "all") != NULL;
 
     for (size_t i = 0; i < a->n_entries; i++) {
+        if (a->entries[i]->cancelled && !all)
+            continue;
         json_array_append_new(l->rows, entry_json(l->c, a->entries[i]));
         if (!l->c->json)
             entry_text(l->c, a->entries[i]);
@@ -368,6 +371,7 @@ static const struct option_def change_options[] = {
 static const struct option_def ls_options[] = {
     {"from", "TIME", "from when (now)"},
     {"until", "TIME", "until when (a week later)"},
+    {"all", NULL, "those that were cancelled too (--json has them always)"},
     {NULL, NULL, NULL},
 };
 

@@ -22,8 +22,16 @@ static void note_revoked(void *data, const Loa__V1__Device *d)
 static json_t *find_revoked(struct ctl *c, const char *under)
 {
     json_t *revoked = json_object();
+    enum link_known known = link_devices(c, under, note_revoked, revoked);
 
-    if (link_devices(c, under, note_revoked, revoked) != LINK_KNOWN)
+    if (known == LINK_NOT_TOLD)
+        ctl_warn(c,
+                 "bạn không được xem danh sách thiết bị ở %s: không rõ loa "
+                 "nào bị thu hồi",
+                 "you may not see the devices of %s: who is revoked is not "
+                 "known",
+                 under);
+    if (known == LINK_SILENT)
         ctl_warn(c, "sổ đăng ký không trả lời: không rõ loa nào bị thu hồi",
                  "the registry does not answer: who is revoked is not known");
     return revoked;

@@ -86,7 +86,7 @@ int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP]);
 
 /* Whether the registry knows a path. name may be NULL; else it gets the name,
  * "" if it is not known. */
-enum link_known { LINK_KNOWN, LINK_NO_SUCH, LINK_SILENT };
+enum link_known { LINK_KNOWN, LINK_NO_SUCH, LINK_SILENT, LINK_NOT_TOLD };
 enum link_known link_area_known(struct ctl *c,
                                 const char *path,
                                 char name[LINK_NAME_CAP]);
@@ -96,8 +96,8 @@ enum link_known link_device_known(struct ctl *c,
                                   const char *id,
                                   const char *area);
 
-/* Every device of the registry below an area. LINK_SILENT: it did not answer,
- * or does not let us see them; some may have been told. */
+/* Every device of the registry below an area. LINK_SILENT: it did not answer;
+ * LINK_NOT_TOLD: it does not let us see them. Some may have been told. */
 enum link_known link_devices(struct ctl *c,
                              const char *under,
                              void (*each)(void *data,

@@ -12,6 +12,8 @@
 
 #define HASH_DIGITS (2 * LOA_HASH_BYTES)
 #define PREFIX_MIN 8
+#define NO_AREA_VI "%s: không có địa bàn này; tìm: loactl area find TÊN"
+#define NO_AREA_EN "%s: there is no such area; find it: loactl area find NAME"
 
 static void list_candidates(const struct ctl *c,
                             const char *text,
@@ -41,8 +43,7 @@ static int area_by_name(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
     rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
     a = (Loa__V1__RegistryAnswer *)m;
     if (rc == CTL_OK && a->n_areas == 0) {
-        rc = ctl_fail(c, CTL_REFUSED, "%s: không có địa bàn này",
-                      "%s: there is no such area", text);
+        rc = ctl_fail(c, CTL_REFUSED, NO_AREA_VI, NO_AREA_EN, text);
     } else if (rc == CTL_OK && a->n_areas > 1 &&
                strcmp(a->areas[0]->code, text) != 0) {
         list_candidates(c, text, a);
@@ -106,8 +107,7 @@ int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
         return rc;
     switch (link_area_known(c, text, NULL)) {
         case LINK_NO_SUCH:
-            return ctl_fail(c, CTL_REFUSED, "%s: không có địa bàn này",
-                            "%s: there is no such area", text);
+            return ctl_fail(c, CTL_REFUSED, NO_AREA_VI, NO_AREA_EN, text);
         case LINK_SILENT:
             ctl_warn(c, "sổ đăng ký không trả lời: chưa kiểm tra được %s",
                      "the registry does not answer: %s was not checked", text);
@@ -177,7 +177,14 @@ enum link_known link_devices(struct ctl *c,
     find.after = after;
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
     q.device_find = &find;
-    return pages_ask(c, &p) == CTL_OK ? LINK_KNOWN : LINK_SILENT;
+    switch (pages_ask(c, &p)) {
+        case CTL_OK:
+            return LINK_KNOWN;
+        case CTL_REFUSED:
+            return LINK_NOT_TOLD;
+        default:
+            return LINK_SILENT;
+    }
 }
 
 static bool is_hash(ProtobufCBinaryData h, const uint8_t hash[LOA_HASH_BYTES])

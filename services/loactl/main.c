@@ -459,6 +459,25 @@ static int help(const struct ctl *c, int argc, const char *group)
     return argc == 1 ? CTL_USAGE : CTL_OK;
 }
 
+/* "schedule them": name the wrong word, and what there is. */
+static int refuse_verb(const struct ctl *c, const char *group, const char *word)
+{
+    char verbs[200] = "";
+    size_t len = 0;
+
+    for (size_t t = 0; ctl_tables[t] != NULL; t++)
+        for (const struct command *m = ctl_tables[t]; m->group != NULL; m++)
+            if (strcmp(m->group, group) == 0 && len < sizeof verbs)
+                len += (size_t)snprintf(verbs + len, sizeof verbs - len, "%s%s",
+                                        len > 0 ? ", " : "", m->verb);
+    if (word == NULL)
+        return ctl_fail(c, CTL_USAGE, "%s cần một lệnh con: %s",
+                        "%s needs a command: %s", group, verbs);
+    return ctl_fail(c, CTL_USAGE, "%s không có lệnh \"%s\"; chỉ có: %s",
+                    "%s has no command \"%s\"; there are: %s", group, word,
+                    verbs);
+}
+
 /* Everything about the command line that needs no command to run; -1: go on. */
 static int before(struct ctl *c, int argc, char *argv[])
 {
@@ -478,13 +497,29 @@ static int before(struct ctl *c, int argc, char *argv[])
                         "there is one for bash only: loactl completion bash");
     }
     if (c->command == NULL && is_group(words[0]))
-        return ctl_fail(
-            c, CTL_USAGE, "%s cần một lệnh con; xem loactl %s --help",
-            "%s needs a command; see loactl %s --help", words[0], words[0]);
+        return refuse_verb(c, words[0], words[1]);
     if (c->command == NULL)
-        return ctl_fail(c, CTL_USAGE, "không có lệnh này; xem loactl --help",
-                        "there is no such command; see loactl --help");
+        return ctl_fail(c, CTL_USAGE, "không có lệnh \"%s\"; xem loactl --help",
+                        "there is no command \"%s\"; see loactl --help",
+                        words[0] != NULL ? words[0] : "");
     return -1;
+}
+
+/* Too few words or too many. Many are often one: a text without quotes. */
+static int refuse_count(const struct ctl *c)
+{
+    const struct command *m = c->command;
+    bool many = c->positionals_n > m->args_max && m->args_max > 0;
+
+    return ctl_fail(
+        c, CTL_USAGE,
+        many ? "cách dùng: loactl %s%s%s %s; văn bản hay tên có dấu cách phải "
+               "đặt trong dấu nháy: '...'"
+             : "cách dùng: loactl %s%s%s %s",
+        many ? "usage: loactl %s%s%s %s; a text or a name with spaces needs "
+               "quotes: '...'"
+             : "usage: loactl %s%s%s %s",
+        m->group, m->verb[0] != '\0' ? " " : "", m->verb, m->args);
 }
 
 /* Parse, run, and 0..4. */
@@ -501,9 +536,7 @@ static int run(struct ctl *c, int argc, char *argv[])
         return CTL_USAGE;
     if (c->positionals_n < c->command->args_min ||
         c->positionals_n > c->command->args_max)
-        return ctl_fail(c, CTL_USAGE, "cách dùng: loactl %s %s %s",
-                        "usage: loactl %s %s %s", c->command->group,
-                        c->command->verb, c->command->args);
+        return refuse_count(c);
     return c->command->run(c);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "proto/civil.h"
 #include "proto/io/clock.h"
 
 static const char *class_name(const struct ctl *c, Loa__V1__BulletinClass k)
@@ -25,7 +26,7 @@ static const char *stage_name(const struct ctl *c,
     for (size_t i = 0; i < e->n_starts_at_ms; i++) {
         int64_t at_ms = e->starts_at_ms[i];
         if (at_ms <= now_ms && now_ms < at_ms + e->duration_ms)
-            return en ? "on air" : "đang phát";
+            return c->json ? "on air" : en ? "its time is now" : "đến giờ phát";
         coming = coming || at_ms > now_ms;
     }
     if (e->n_starts_at_ms == 0 && e->uncovered_start_at_ms != 0)
@@ -33,6 +34,53 @@ static const char *stage_name(const struct ctl *c,
     if (coming)
         return en ? "coming" : "sắp tới";
     return en ? "over" : "đã qua";
+}
+
+/* Is one of its occurrences due to sound now? Whether it does, only the
+ * loudspeakers know: a stop leaves the schedule as it is. */
+static bool is_now(const Loa__V1__ScheduleEntry *e)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; !e->cancelled && i < e->n_starts_at_ms; i++)
+        if (e->starts_at_ms[i] <= now_ms &&
+            now_ms < e->starts_at_ms[i] + e->duration_ms)
+            return true;
+    return false;
+}
+
+/* "31/12/2026", or "2026-12-31". */
+static const char *out_day(const struct ctl *c, int64_t at_ms, char buf[32])
+{
+    struct loa_civil t;
+
+    if (loa_civil_from_ms(at_ms, &t) != LOA_OK)
+        return "-";
+    if (c->english)
+        snprintf(buf, 32, "%04d-%02d-%02d", t.year, t.month, t.day);
+    else
+        snprintf(buf, 32, "%02d/%02d/%04d", t.day, t.month, t.year);
+    return buf;
+}
+
+/* "; lần tới 23/11 05:30" */
+static void next_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
+{
+    int64_t now_ms = clock_wall_ms();
+    struct loa_civil t;
+    size_t i = 0;
+
+    while (i < e->n_starts_at_ms && e->starts_at_ms[i] <= now_ms)
+        i++;
+    if (e->cancelled || i == e->n_starts_at_ms ||
+        loa_civil_from_ms(e->starts_at_ms[i], &t) != LOA_OK)
+        return;
+    if (c->english)
+        printf("; next %04d-%02d-%02d %02d:%02d", t.year, t.month, t.day,
+               t.hour, t.minute);
+    else
+        printf("; lần tới %02d/%02d %02d:%02d", t.day, t.month, t.hour,
+               t.minute);
 }
 
 json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
@@ -54,23 +102,62 @@ json_t *entry_json(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
         json_time(e->uncovered_start_at_ms));
 }
 
+/* "thứ hai, thứ năm hằng tuần đến 31/12/2026; lần tới 23/11 05:30" */
+static void repetition_text(const struct ctl *c,
+                            const Loa__V1__ScheduleEntry *e)
+{
+    static const char *const vi[] = {"thứ hai", "thứ ba",  "thứ tư",  "thứ năm",
+                                     "thứ sáu", "thứ bảy", "chủ nhật"};
+    static const char *const en[] = {"Monday",   "Tuesday", "Wednesday",
+                                     "Thursday", "Friday",  "Saturday",
+                                     "Sunday"};
+    const Loa__V1__Recurrence *r = e->recurrence;
+    const char *comma = "";
+    char day[32];
+
+    if (r == NULL || r->frequency == 0)
+        return;
+    printf(c->english ? "  every " : "  ");
+    if (r->frequency == LOA__V1__RECURRENCE__FREQUENCY__FREQUENCY_DAILY)
+        printf(c->english ? "day" : "hằng ngày");
+    for (unsigned d = 0;
+         r->frequency == LOA__V1__RECURRENCE__FREQUENCY__FREQUENCY_WEEKLY &&
+         d < 7;
+         d++)
+        if ((r->weekdays >> d & 1) != 0) {
+            printf("%s%s", comma, c->english ? en[d] : vi[d]);
+            comma = ", ";
+        }
+    if (r->frequency == LOA__V1__RECURRENCE__FREQUENCY__FREQUENCY_WEEKLY &&
+        !c->english)
+        printf(" hằng tuần");
+    if (r->until_ms != 0)
+        printf(c->english ? " until %s" : " đến %s",
+               out_day(c, r->until_ms, day));
+    next_text(c, e);
+    putchar('\n');
+}
+
 void entry_text(const struct ctl *c, const Loa__V1__ScheduleEntry *e)
 {
     char id[2 * LOA_ID_BYTES + 1] = "-", at[32];
 
     if (e->bulletin_id.len == LOA_ID_BYTES)
         loa_hex(e->bulletin_id.data, LOA_ID_BYTES, id);
-    printf("%s  %s  %.1f s  %s  %s  (%s)\n  ->", id,
+    printf("%s  %s  %.1f s  %s  %s  (%s)\n", id,
            out_time(e->n_starts_at_ms > 0 ? e->starts_at_ms[0]
                                           : e->uncovered_start_at_ms,
                     at),
            e->duration_ms / 1000.0, class_name(c, e->class_), e->title,
            stage_name(c, e));
+    repetition_text(c, e);
+    if (is_now(e))
+        printf(c->english ? "  what the loudspeakers do: loactl report %.8s\n"
+                          : "  loa đang làm gì: loactl report %.8s\n",
+               id);
+    printf("  ->");
     for (size_t i = 0; i < e->n_areas; i++)
         printf(" %s", e->areas[i]);
-    if (e->n_starts_at_ms > 1)
-        printf(c->english ? "  (+%zu more times)" : "  (+%zu lần nữa)",
-               e->n_starts_at_ms - 1);
     putchar('\n');
     if (e->uncovered_start_at_ms != 0)
         printf(
