@@ -96,9 +96,11 @@ static int send_command(struct ctl *c,
 static int named_area(struct ctl *c, const char *text, char area[LOA_AREA_CAP])
 {
     int rc = link_area(c, text, area);
+    char own[LOA_AREA_CAP];
 
+    memcpy(own, c->identity.leaf.area, sizeof own);
     if (rc == CTL_REFUSED && loa_principal_valid(text) &&
-        link_device_known(c, text, c->identity.leaf.area) == LINK_KNOWN)
+        link_device_known(c, text, own) == LINK_KNOWN)
         ctl_fail(c, CTL_REFUSED,
                  "%s là một loa; để dừng một loa: loactl device stop --device "
                  "%s",
@@ -134,7 +136,9 @@ static void warn_silent(const struct ctl *c)
 }
 
 /* After it was sent: was there anybody to hear it? */
-static int check_stop(struct ctl *c, const char *area)
+static int check_stop(struct ctl *c,
+                      const char *area,
+                      enum link_known device_known)
 {
     const char *device = ctl_option(c, "device");
     enum link_known known = link_area_known(c, area, NULL);
@@ -144,7 +148,7 @@ static int check_stop(struct ctl *c, const char *area)
                         "đã gửi, nhưng sổ đăng ký không có địa bàn %s",
                         "sent, but the registry knows no area %s", area);
     if (known == LINK_KNOWN && device != NULL)
-        known = link_device_known(c, device, area);
+        known = device_known;
     if (known == LINK_NO_SUCH)
         return ctl_fail(c, CTL_REFUSED, "đã gửi, nhưng %s không có thiết bị %s",
                         "sent, but in %s there is no device %s", area, device);
@@ -158,9 +162,15 @@ static int run_stop(struct ctl *c)
     Loa__V1__Command command = LOA__V1__COMMAND__INIT;
     Loa__V1__Stop stop = LOA__V1__STOP__INIT;
     const char *bulletin = ctl_option(c, "bulletin");
+    const char *device = ctl_option(c, "device");
+    enum link_known known = LINK_KNOWN;
     uint8_t id[LOA_ID_BYTES];
     char area[LOA_AREA_CAP];
     int rc = stop_area(c, area);
+
+    /* One loudspeaker hears only what is sent to where it hangs. */
+    if (rc == CTL_OK && device != NULL)
+        known = link_device_known(c, device, area);
 
     if (rc == CTL_OK && bulletin != NULL) {
         rc = link_bulletin(c, bulletin, id);
@@ -170,10 +180,12 @@ static int run_stop(struct ctl *c)
     command.stop = &stop;
     if (rc == CTL_OK)
         rc = send_command(c, area, &command);
-    return rc == CTL_OK ? check_stop(c, area) : rc;
+    return rc == CTL_OK ? check_stop(c, area, known) : rc;
 }
 
-static int check_device(struct ctl *c, const char *device, const char *area)
+static int check_device(struct ctl *c,
+                        const char *device,
+                        char area[LOA_AREA_CAP])
 {
     switch (link_device_known(c, device, area)) {
         case LINK_NO_SUCH:

@@ -91,10 +91,11 @@ enum link_known link_area_known(struct ctl *c,
                                 const char *path,
                                 char name[LINK_NAME_CAP]);
 
-/* The same of a device that hangs in or below an area. */
+/* The same of a device that hangs in or below an area, which becomes the one
+ * where it hangs. */
 enum link_known link_device_known(struct ctl *c,
                                   const char *id,
-                                  const char *area);
+                                  char area[LOA_AREA_CAP]);
 
 /* Every device of the registry below an area. LINK_SILENT: it did not answer;
  * LINK_NOT_TOLD: it does not let us see them. Some may have been told. */

@@ -119,7 +119,7 @@ int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
 
 enum link_known link_device_known(struct ctl *c,
                                   const char *id,
-                                  const char *area)
+                                  char area[LOA_AREA_CAP])
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
@@ -137,6 +137,8 @@ enum link_known link_device_known(struct ctl *c,
     else if (rc == CTL_OK && a->n_devices > 0 &&
              loa_area_within(a->devices[0]->area, area))
         known = LINK_KNOWN;
+    if (known == LINK_KNOWN)
+        snprintf(area, LOA_AREA_CAP, "%s", a->devices[0]->area);
     if (m != NULL)
         protobuf_c_message_free_unpacked(m, NULL);
     return known;

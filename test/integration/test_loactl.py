@@ -44,6 +44,10 @@ def ctl(p, *args, who="lan", port=None, more=(), env=None):
         capture_output=True, text=True, env=dict(os.environ, **(env or {})))
 
 
+def vi(p, *args, who="lan"):
+    return ctl(p, "--lang", "vi", *args, who=who)
+
+
 def refused(done, *words, code=1):
     assert done.returncode == code, (done.stdout, done.stderr)
     for w in words:
@@ -145,7 +149,9 @@ def test_short_ids(province):
     assert ctl(p, "device", "stop", p.area, "--bulletin", short,
                who="admin").returncode == 0
     assert ctl(p, "schedule", "cancel", short).returncode == 0
-    listed = ctl(p, "schedule", "ls", p.area, "--until", "+2d").stdout
+    listed = ctl(p, "schedule", "ls", p.area, "--until", "+2d")
+    assert entry["bulletin"] not in listed.stdout
+    listed = ctl(p, "schedule", "ls", p.area, "--until", "+2d", "--all").stdout
     assert "(cancelled)" in listed
 
 
@@ -179,6 +185,109 @@ def test_people_sleep(province):
     refused(ctl(p, "schedule", "change", done.stdout[:8], "--at",
                 DAWN), "--yes")
     p.loactl("lan", "schedule", "cancel", done.stdout.split()[0])
+
+
+def test_only_the_true_reason(province):
+    """Outside one's area the registry answers, and does not tell."""
+    p = province
+    p.issue("authority", "hoa", "staff", p.area, "schedule")
+    content = p.say("Tin của xã.", who="hoa")
+    p.approve(content)
+    done = ctl(p, "schedule", "add", content["content"], p.communes()[1],
+               "--at", NOON, who="hoa")
+    refused(done, p.communes()[1])
+    assert "registry" not in done.stderr, done.stderr
+
+
+def test_weekly(province):
+    p = province
+    until = day(30, "23:00")
+    monday = next(day(n, "12:00") for n in range(1, 8) if time.gmtime(
+        time.time() + 7 * 3600 + n * 86400).tm_wday == 0)
+    add = ["schedule", "add", p.content["content"], p.area, "--at", monday,
+           "--repeat", "weekly:mon,thu", "--until", until]
+    shown = vi(p, *add)
+    assert shown.returncode == 0, shown.stderr
+    end = "/".join(reversed(until[:10].split("-")))
+    assert f"thứ hai, thứ năm hằng tuần đến {end}; lần tới " in shown.stdout
+    assert "lần nữa" not in shown.stdout
+    listed = ctl(p, "schedule", "ls", p.area, "--until", "+20d").stdout
+    assert f"every Monday, Thursday until {until[:10]}; next " in listed
+    assert ctl(p, "schedule", "cancel", shown.stdout[:8]).returncode == 0
+    assert "Monday" not in ctl(p, "schedule", "ls", p.area, "--until",
+                               "+20d").stdout
+
+
+# --- what the loudspeakers did ------------------------------------------------
+
+
+def test_heard_and_stopped(province):
+    """Stopped in the middle: schedule and report tell their own halves."""
+    p = province
+    content = p.say("Kính mời bà con đi họp thôn. " * 8)
+    p.approve(content)
+    entry = p.at(content, p.area, ms(4))
+    short = entry["bulletin"][:8]
+    p.wait(lambda: {r["event"] for r in p.report(entry)} >= {"started"}, 30,
+           "started")
+    assert "1 đang phát" in vi(p, "report", short).stdout \
+        or "2 đang phát" in vi(p, "report", short).stdout
+    one = vi(p, "device", "stop", "--device", "p0", who="admin")
+    assert one.returncode == 0 and "riêng loa p0" in one.stdout, one.stderr
+    p.wait(lambda: [r["device"] for r in p.report(entry)
+                    if r["event"] == "interrupted"] == ["p0"], 10, "p0 alone")
+    done = vi(p, "device", "stop", who="admin")
+    assert done.returncode == 0 and "mọi loa ở đó dừng phát" in done.stdout
+    p.wait(lambda: [r["event"] for r in p.report(entry)].count(
+        "interrupted") == 2, 30, "interrupted")
+    listed = vi(p, "schedule", "ls", p.area).stdout
+    assert "(đến giờ phát)" in listed and "đang phát" not in listed
+    assert "loactl report " + short in listed
+    lines = vi(p, "report", short).stdout.strip().split("\n")
+    assert lines[0] == ("0 đã phát xong, 2 bị ngắt, 0 từ chối, 0 chưa báo")
+    assert len(lines) == 4 and all("bị ngắt" in x and "có lệnh dừng" in x
+                                   and " ms" in x for x in lines[2:]), lines
+    assert not any(x != x.rstrip() for x in lines)
+    english = ctl(p, "report", short, "--all").stdout.strip().split("\n")
+    assert english[0].startswith("0 finished, 2 interrupted, 0 refused")
+    assert len(english) == 2 + len(p.report(entry))
+    assert any("started" in x for x in english)
+    for r in p.report(entry):
+        assert r["bulletin"] == entry["bulletin"]
+        assert r["start_at_ms"] is None or r["start_at_ms"] > 0
+        assert (r["first_sample_us"] is None) == (r["event"] not in (
+            "started", "finished")) or r["event"] == "interrupted"
+
+
+def test_watch_of_a_broker_that_goes(province):
+    p = province
+    out = p.path("watch.txt")
+    with open(out, "w") as f:
+        w = subprocess.Popen(
+            [p.bin("loactl"), "--lang", "vi", "--port", str(p.port),
+             "--identity", p.key("admin"), "watch"], stdout=f, stderr=f)
+    try:
+        p.wait(lambda: "p0  trực tuyến" in open(out).read(), 20, "watch")
+        p.processes["mosquitto"].stop()
+        p.wait(lambda: "mất kết nối với máy chủ" in open(out).read(), 20,
+               "gone")
+        b = p.processes["mosquitto"]
+        b.wanted = True
+        b.start()
+        p.wait(lambda: "đã nối lại với máy chủ" in open(out).read(), 30,
+               "back")
+    finally:
+        w.terminate()
+        w.wait()
+    text = open(out).read()
+    assert text.count("mất kết nối với máy chủ") == 1
+    assert not any(x != x.rstrip() for x in text.split("\n"))
+    for name in ("registry", "content-ingest", "scheduler",
+                 "telemetry-collector"):
+        p.wait(lambda: p.ready(name), 30, name)
+    p.wait(lambda: all(d["presence"] == "online"
+                       for d in p.loactl("admin", "status")
+                       if not d["revoked"]), 60, "speakers")
 
 
 # --- no connection ------------------------------------------------------------
@@ -226,6 +335,49 @@ def test_words(province):
     done = ctl(p, "schedule", "add", p.content["content"], p.area, "--at",
                "+1h30", "--dry-run")
     refused(done, "+1h30m", code=2)
+
+
+def test_wrong_words(province):
+    p = province
+    done = vi(p, "schedule", "them")
+    refused(done, '"them"', "add, ls, change, cancel", code=2)
+    refused(ctl(p, "nonsense"), '"nonsense"', code=2)
+    refused(ctl(p, "content", "say", "Mời", "bà", "con"), "quotes", code=2)
+    refused(ctl(p, "content", "say", " "), "is empty", code=2)
+    refused(ctl(p, "content", "say", "a" * 70000), "70000", "65536", code=2)
+    refused(vi(p, "content", "add", "/nonexistent.wav"),
+            "không có tệp hoặc thư mục này", code=2)
+    refused(ctl(p, "schedule", "add", p.content["content"], p.area, "--at",
+                "25:00"), "hours 0 to 23", code=2)
+    done = ctl(p, "schedule", "add", p.content["content"], p.area, "--at",
+               "12h30", "--dry-run")
+    assert done.returncode == 0 and "12:30:00" in done.stdout, done.stderr
+    assert ctl(p, "device", "volume", p.area, "80%", who="admin"
+               ).returncode == 0
+    refused(ctl(p, "device", "volume", p.area, "80%%", who="admin"), code=2)
+    refused(ctl(p, "device", "stop", "p0", who="admin"), "area find",
+            "device stop --device p0")
+    refused(ctl(p, "device", "show", p.area), code=1)
+
+
+def test_files(province):
+    """chmod is advised of an identity alone."""
+    p = province
+    shared, other = p.path("shared.id"), p.path("other.txt")
+    with open(p.key("lan")) as f, open(shared, "w") as g:
+        g.write(f.read())
+    with open(other, "w") as f:
+        f.write("x")
+    os.chmod(shared, 0o644)
+    os.chmod(other, 0o644)
+    refused(vi(p, "key", "show", shared), "chmod 600 " + shared, code=2)
+    done = vi(p, "key", "show", other)
+    refused(done, "không phải tệp danh tính", code=2)
+    assert "chmod" not in done.stderr
+    done = vi(p, "key", "show", p.var)
+    refused(done, "đây là thư mục", code=2)
+    assert "chmod" not in done.stderr
+    os.unlink(shared)
 
 
 def test_numbers_in_json(province):
