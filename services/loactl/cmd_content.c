@@ -12,9 +12,13 @@
 #include "loactl/archive.h"
 #include "loactl/content.h"
 #include "loactl/pages.h"
+#include "loactl/words.h"
 #include "proto/io/clock.h"
 
 #define DAY_MS 86400000LL
+#define ID_SHOWN 12 /* Digits: enough for every command but approve. */
+#define TITLE_SHOWN 40
+#define QUIET_LUFS (-30.0)
 
 /* --- show
  * ----------------------------------------------------------------------- */
@@ -45,10 +49,26 @@ static json_t *content_json(const Loa__V1__Content *k)
     return j;
 }
 
+/* The encoder has made it up to 30 dB louder: what is still so quiet was below
+ * -60 LUFS from beginning to end, as of a microphone that was off. */
+static void warn_quiet(const struct ctl *c, const json_t *j)
+{
+    double lufs = json_real_value(json_object_get(j, "lufs"));
+
+    if (lufs < QUIET_LUFS)
+        ctl_warn(c,
+                 "bản này gần như im lặng từ đầu đến cuối (%.1f LUFS): hãy "
+                 "nghe lại, có thể micro bị tắt",
+                 "this is as good as silent from beginning to end (%.1f LUFS): "
+                 "listen to it, the microphone may have been off",
+                 lufs);
+}
+
 void content_print(const struct ctl *c, const Loa__V1__Content *k)
 {
     json_t *j = content_json(k);
 
+    warn_quiet(c, j);
     if (c->json) {
         out_json(j);
         return;
@@ -69,16 +89,76 @@ void content_print(const struct ctl *c, const Loa__V1__Content *k)
     json_decref(j);
 }
 
-/* People get each page as it comes: a content is more than a line. */
+/* The areas of the approvals that hold, "vn/08, vn/10". */
+static void approved_text(const struct ctl *c,
+                          const Loa__V1__Content *k,
+                          char *buf,
+                          size_t cap)
+{
+    static uint8_t memory[LOA_ENVELOPE_BYTES_MAX];
+    size_t len = 0, over_n = 0;
+
+    snprintf(buf, cap, "%s", c->english ? "not approved" : "chưa duyệt");
+    for (size_t i = 0; i < k->n_approvals; i++) {
+        struct loa_bytes a = {k->approvals[i].data, k->approvals[i].len};
+        struct loa_arena arena;
+        struct loa_envelope e;
+
+        loa_arena_init(&arena, memory, sizeof memory);
+        if (a.len > LOA_ENVELOPE_BYTES_MAX ||
+            loa_envelope_parse(&arena, a, &e) != LOA_OK)
+            continue;
+        if (e.header.expires_at_ms <= clock_wall_ms()) {
+            over_n++;
+            continue;
+        }
+        if (len < cap)
+            len += (size_t)snprintf(buf + len, cap - len, "%s%s",
+                                    len > 0 ? ", " : "", e.header.area);
+    }
+    if (len == 0 && over_n > 0)
+        snprintf(buf, cap, "%s",
+                 c->english ? "the approval has expired" : "duyệt đã hết hạn");
+}
+
+static void content_row(const struct ctl *c,
+                        struct table *t,
+                        const Loa__V1__Content *k,
+                        const json_t *j)
+{
+    char id[2 * LOA_HASH_BYTES + 1] = "-", length[32], title[160], when[32];
+    char approved[512];
+    bool text =
+        strcmp(json_string_value(json_object_get(j, "kind")), "text") == 0;
+
+    if (k->content_hash.len == LOA_HASH_BYTES)
+        loa_hex(k->content_hash.data, LOA_HASH_BYTES, id);
+    id[ID_SHOWN] = '\0';
+    snprintf(
+        length, sizeof length, "%.1f s",
+        (double)json_integer_value(json_object_get(j, "duration_ms")) / 1000);
+    word_cut(json_string_value(json_object_get(j, "title")), TITLE_SHOWN, title,
+             sizeof title);
+    approved_text(c, k, approved, sizeof approved - 16);
+    if (k->deleting)
+        strcat(approved, c->english ? "  DELETING" : "  ĐANG XOÁ");
+    table_row(t, id,
+              text ? (c->english ? "text" : "văn bản")
+                   : (c->english ? "sound" : "âm thanh"),
+              length, title, k->submitted_by,
+              out_time(k->submitted_at_ms, when), approved);
+}
+
 static void show_contents(void *data, const ProtobufCMessage *m)
 {
     const Loa__V1__ContentAnswer *a = (const Loa__V1__ContentAnswer *)m;
     struct pages_list *l = data;
 
     for (size_t i = 0; i < a->n_contents; i++) {
-        json_array_append_new(l->rows, content_json(a->contents[i]));
-        if (!l->c->json)
-            content_print(l->c, a->contents[i]);
+        json_t *j = content_json(a->contents[i]);
+
+        content_row(l->c, &l->table, a->contents[i], j);
+        json_array_append_new(l->rows, j);
     }
 }
 
@@ -96,6 +176,11 @@ static int run_ls(struct ctl *c)
     int rc =
         link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
 
+    table_init(&l.table, 7, c->english ? "ID" : "MÃ",
+               c->english ? "KIND" : "LOẠI", c->english ? "LENGTH" : "DÀI",
+               c->english ? "TITLE" : "TIÊU ĐỀ",
+               c->english ? "BY" : "NGƯỜI NỘP", c->english ? "WHEN" : "LÚC",
+               c->english ? "APPROVED FOR" : "ĐƯỢC DUYỆT CHO");
     find.under = under;
     find.limit = 50;
     find.after = after;
@@ -370,6 +455,11 @@ static int run_export(struct ctl *c)
     FILE *out = NULL;
     int rc = link_content(c, c->positionals[0], &found);
 
+    if (rc == CTL_OK && ctl_option(c, "force") == NULL &&
+        access(path, F_OK) == 0)
+        rc = ctl_fail(c, CTL_USAGE,
+                      "%s: đã có tệp này; muốn ghi đè thì thêm --force",
+                      "%s: the file exists; --force overwrites it", path);
     if (rc == CTL_OK && (out = export_open(c, path, part)) == NULL)
         rc = CTL_FAILED;
     while (rc == CTL_OK && at < size)
@@ -385,6 +475,11 @@ static int run_export(struct ctl *c)
     return rc;
 }
 
+static const struct option_def export_options[] = {
+    {"force", NULL, "overwrite FILE if it exists"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_def approve_options[] = {
     {"area", "AREA", "where it may be played (your own area)"},
     {"days", "N", "for how long (90)"},
@@ -398,7 +493,8 @@ const struct command commands_content[] = {
      "loactl --identity approver.id content approve news.opus --area vn/08",
      approve_options, 1, 1, run_approve},
     {"content", "export", "ID FILE", "save as Ogg Opus, to listen",
-     "loactl content export 3f2a91c0 news.opus", NULL, 2, 2, run_export},
+     "loactl content export 3f2a91c0 news.opus", export_options, 2, 2,
+     run_export},
     {"content", "delete", "ID", "delete, unless a programme needs it",
      "loactl content delete 3f2a91c0", NULL, 1, 1, run_delete},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},

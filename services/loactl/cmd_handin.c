@@ -10,6 +10,8 @@
 
 #include "loactl/content.h"
 #include "loactl/link.h"
+#include "loactl/words.h"
+#include "proto/text.h"
 
 #define PART_BYTES 48000
 #define AUDIO_BYTES_MAX 536870912ll /* As UploadBegin.size. */
@@ -259,6 +261,7 @@ static int run_say(struct ctl *c)
 {
     static char piped[TEXT_BYTES_MAX + 2];
     struct source s = {.text = c->positionals[0]};
+    char title[WORD_TITLE_CAP];
 
     s.size = strlen(s.text);
     if (strcmp(s.text, "-") == 0) {
@@ -269,12 +272,15 @@ static int run_say(struct ctl *c)
         return ctl_fail(c, CTL_USAGE, "văn bản rỗng", "the text is empty");
     if (s.size > TEXT_BYTES_MAX)
         return refuse_long(c, s.size);
-    return upload(c, &s, c->english ? "text" : "văn bản",
-                  LOA__V1__MEDIA__MEDIA_TEXT);
+    word_title(s.text, s.size, title);
+    if (title[0] == '\0' || !loa_line_valid(title, sizeof title))
+        snprintf(title, sizeof title, "%s", c->english ? "text" : "văn bản");
+    return upload(c, &s, title, LOA__V1__MEDIA__MEDIA_TEXT);
 }
 
 static const struct option_def add_options[] = {
-    {"title", "TEXT", "what listeners' lists say (the file's name)"},
+    {"title", "TEXT",
+     "what lists say (the file's name, or the text's first words)"},
     {"language", "TAG", "vi, en; for text it chooses the voice (vi)"},
     {"area", "AREA", "whose content it is (your own area)"},
     {NULL, NULL, NULL},

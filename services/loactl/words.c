@@ -112,3 +112,73 @@ const char *word_errno(bool english, int number)
             return strerror(number);
     }
 }
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Vietnamese has up to three bytes a letter; a word is kept whole. */
+#define TITLE_COLUMNS 48
+#define TITLE_WORD_MAX 60
+
+static size_t columns_of(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
+}
+
+void word_title(const char *text, size_t len, char title[WORD_TITLE_CAP])
+{
+    static const char more[] = "…";
+    size_t at = 0, used = 0;
+
+    while (at < len) {
+        size_t from, n;
+
+        while (at < len && is_space(text[at]))
+            at++;
+        from = at;
+        while (at < len && !is_space(text[at]))
+            at++;
+        n = at - from;
+        if (n == 0)
+            break;
+        if (n > TITLE_WORD_MAX || used + n + 1 + sizeof more > WORD_TITLE_CAP ||
+            (used > 0 && columns_of(title, used) + columns_of(text + from, n) >=
+                             TITLE_COLUMNS)) {
+            memcpy(title + used, more, sizeof more - 1);
+            used += sizeof more - 1;
+            break;
+        }
+        if (used > 0)
+            title[used++] = ' ';
+        memcpy(title + used, text + from, n);
+        used += n;
+    }
+    title[used] = '\0';
+}
+
+void word_cut(const char *text, size_t columns, char *buf, size_t cap)
+{
+    static const char more[] = "…";
+    size_t n = 0, len = 0, keep = 0;
+
+    for (; text[len] != '\0'; len++) {
+        if (((unsigned char)text[len] & 0xc0) == 0x80)
+            continue;
+        /* A character begins here: what is before it has n columns. */
+        if (n + 1 <= columns && len + sizeof more <= cap)
+            keep = len;
+        n++;
+    }
+    if (n <= columns && len < cap) {
+        memcpy(buf, text, len + 1);
+        return;
+    }
+    memcpy(buf, text, keep);
+    memcpy(buf + keep, more, sizeof more);
+}

@@ -7,6 +7,7 @@
 #define LOA_LOACTL_WORDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "loa/v1/device.pb-c.h"
 
@@ -23,5 +24,14 @@ const char *word_reason(bool english, const char *reason);
 /* The words of an errno value; in Vietnamese those that people meet, and the
  * system's own for the rest. */
 const char *word_errno(bool english, int number);
+
+/* A title for a text that was given none: its first words, on one line, with
+ * "…" if there are more. "" if it has none. */
+#define WORD_TITLE_CAP 120
+void word_title(const char *text, size_t len, char title[WORD_TITLE_CAP]);
+
+/* At most `columns` characters of a text; "…" is the last if some are left out.
+ */
+void word_cut(const char *text, size_t columns, char *buf, size_t cap);
 
 #endif /* LOA_LOACTL_WORDS_H */

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import wave
 
 import pytest
 
@@ -403,8 +404,54 @@ def test_deleting_is_told(province):
     done = ctl(p, "content", "delete", content["content"][:8])
     assert done.returncode == 0 and "in 10 min" in done.stdout, done.stdout
     line = [x for x in ctl(p, "content", "ls").stdout.split("\n")
-            if x.startswith(content["content"])]
-    assert "DELETING" in line[0]
+            if x.startswith(content["content"][:12])]
+    assert "DELETING" in line[0] and "Nội dung này sẽ bị xoá." in line[0]
+
+
+def test_contents_in_columns(province):
+    p = province
+    long = p.say("Kính thưa bà con, ngày mai trạm y tế xã tổ chức tiêm phòng "
+                 "miễn phí cho trẻ em.")
+    assert long["title"].startswith("Kính thưa bà con, ngày mai")
+    assert long["title"].endswith("…") and len(long["title"]) < 60
+    lines = vi(p, "content", "ls").stdout.rstrip("\n").split("\n")
+    assert lines[0].split("  ")[0] == "MÃ" and "ĐƯỢC DUYỆT CHO" in lines[0]
+    column = lines[0].index("TIÊU ĐỀ")
+    row = [x for x in lines if x.startswith(long["content"][:12])][0]
+    assert row[column:].startswith("Kính thưa") and row.endswith("chưa duyệt")
+    assert "văn bản" in row and "lan" in row
+    row = [x for x in lines if x.startswith(p.content["content"][:12])][0]
+    assert row.endswith("  vn")
+
+
+def test_export_overwrites_nothing(province):
+    p = province
+    out = p.path("tin.opus")
+    assert ctl(p, "content", "export", p.content["content"], out
+               ).returncode == 0
+    refused(ctl(p, "content", "export", p.content["content"], out), "--force",
+            code=2)
+    assert ctl(p, "content", "export", p.content["content"], out, "--force"
+               ).returncode == 0
+
+
+def test_a_stuck_microphone(province):
+    """Hardly any sound is told at once, and again to who approves."""
+    p = province
+    path = p.path("quiet.wav")
+    with wave.open(path, "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(16000)
+        w.writeframes(b"".join(
+            (n * 7919 % 13 - 6).to_bytes(2, "little", signed=True)
+            for n in range(48000)))
+    done = vi(p, "content", "add", path)
+    assert done.returncode == 0 and "gần như im lặng" in done.stderr, done
+    done = ctl(p, "content", "approve", done.stdout.split()[0], who="minh")
+    assert done.returncode == 0 and "microphone" in done.stderr
+    assert "silent" not in ctl(p, "content", "say", "Xin chào bà con."
+                               ).stderr
 
 
 def test_revoked_is_marked(province):

@@ -120,10 +120,40 @@ static void test_words(void)
     CHECK_STR("en", word_errno(true, ENOENT), strerror(ENOENT));
 }
 
+static void test_titles(void)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"", ""},
+        {" \n\t ", ""},
+        {"Xin chào.", "Xin chào."},
+        {"  Hai \n dòng ", "Hai dòng"},
+        {"Kính thưa bà con, ngày mai trạm y tế xã tổ chức tiêm phòng",
+         "Kính thưa bà con, ngày mai trạm y tế xã tổ chức…"},
+        {"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+         "…"},
+    };
+    char buf[WORD_TITLE_CAP];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        word_title(rows[i].text, strlen(rows[i].text), buf);
+        CHECK_STR(rows[i].text, buf, rows[i].want);
+    }
+    word_cut("địa bàn", 7, buf, sizeof buf);
+    CHECK_STR("fits", buf, "địa bàn");
+    word_cut("địa bàn", 6, buf, sizeof buf);
+    CHECK_STR("cut", buf, "địa b…");
+    word_cut("địa bàn", 7, buf, 8);
+    CHECK_STR("small", buf, "đ…");
+}
+
 int main(void)
 {
     test_read();
     test_refused();
     test_words();
+    test_titles();
     return CHECK_DONE();
 }
