@@ -325,7 +325,8 @@ def perform(stack, args, communes):
     report = write_report(stack, [audio, text])
     # The text's source is what the speech engine said: the archived sound.
     spoken = stack.path("text.opus")
-    stack.loactl("lan", "content", "export", text.content["content"], spoken)
+    stack.loactl("lan", "content", "export", "--force",
+                 text.content["content"], spoken)
     references = [reference(stack, source, audio), wavcheck.read(spoken)]
     return judge(stack, report, references, others)
 
@@ -337,8 +338,8 @@ def reference(stack, source, bulletin):
         return wavcheck.read(source)
     except ValueError:
         archived = stack.path("audio.opus")
-        stack.loactl("lan", "content", "export", bulletin.content["content"],
-                     archived)
+        stack.loactl("lan", "content", "export", "--force",
+                     bulletin.content["content"], archived)
         return wavcheck.read(archived)
 
 

@@ -417,7 +417,7 @@ static FILE *export_open(struct ctl *c, const char *path, char part[PATH_MAX])
     }
     out = fopen(part, "w+b");
     if (out == NULL)
-        ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path, strerror(errno));
+        ctl_fail_errno(c, CTL_FAILED, path);
     return out;
 }
 
@@ -441,9 +441,8 @@ static int export_close(struct ctl *c,
     if (good)
         return CTL_OK;
     unlink(part);
-    return rc != CTL_OK ? rc
-                        : ctl_fail(c, CTL_FAILED, "%s: %s", "%s: %s", path,
-                                   strerror(err));
+    errno = err;
+    return rc != CTL_OK ? rc : ctl_fail_errno(c, CTL_FAILED, path);
 }
 
 static int run_export(struct ctl *c)
@@ -453,10 +452,11 @@ static int run_export(struct ctl *c)
     char part[PATH_MAX];
     uint64_t at = 0, size = 1;
     FILE *out = NULL;
+    struct stat st;
     int rc = link_content(c, c->positionals[0], &found);
 
     if (rc == CTL_OK && ctl_option(c, "force") == NULL &&
-        access(path, F_OK) == 0)
+        stat(path, &st) == 0 && S_ISREG(st.st_mode))
         rc = ctl_fail(c, CTL_USAGE,
                       "%s: đã có tệp này; muốn ghi đè thì thêm --force",
                       "%s: the file exists; --force overwrites it", path);

@@ -174,7 +174,7 @@ def test_refused_export_takes_the_old_file(tmp_path):
             out.write_bytes(b"old")
             done = subprocess.run(
                 [os.path.join(BUILD, "loactl"), "--identity", identity,
-                 "--port", str(broker.port), "content", "export",
+                 "--port", str(broker.port), "content", "export", "--force",
                  wanted.hex(), str(out)],
                 capture_output=True, text=True, timeout=60, check=False)
             assert (done.returncode == 0) == fine, done.stderr

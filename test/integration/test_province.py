@@ -293,7 +293,7 @@ def test_protoc_reads_messages(province, communes, said):
 def test_players_open_the_archive(province, said):
     path = province.path("archive.opus")
     province.loactl("lan", "content", "export", said["central"]["content"],
-                    path)
+                    path, "--force")
     for argv in (["opusdec", "--quiet", path, path + ".wav"],
                  ["ffmpeg", "-v", "error", "-y", "-i", path, path + "2.wav"]):
         done = subprocess.run(argv, capture_output=True, text=True)
