@@ -277,7 +277,7 @@ static const struct worker_row {
     {ENCODE_EMPTY, REFUSAL_INVALID, false,
      "Tệp rỗng, 0 byte: hãy chọn tệp khác."},
     {ENCODE_NOT_AUDIO, REFUSAL_INVALID, false,
-     "Tệp không phải âm thanh đọc được: hãy gửi WAV, FLAC, Ogg hoặc MP3."},
+     "Tệp không phải âm thanh đọc được: hãy gửi WAV, FLAC, Ogg, MP3 hoặc M4A."},
     {ENCODE_TRUNCATED, REFUSAL_INVALID, false,
      "Tệp âm thanh bị cắt cụt hoặc hỏng: hãy chép lại tệp gốc rồi gửi lại."},
     {ENCODE_NO_SOUND, REFUSAL_INVALID, false,

@@ -178,8 +178,15 @@ static int run_revoke(struct ctl *c)
         unsigned long long n =
             ((Loa__V1__RegistryAnswer *)m)->revocation_number;
         if (c->json)
-            out_json(json_pack("{s:s,s:I}", "revoked", revoke.principal,
-                               "number", (json_int_t)n));
+            out_json(json_pack("{s:s,s:o}", "revoked", revoke.principal,
+                               "number", json_time((int64_t)n)));
+        else if (n == 0)
+            printf(c->english
+                       ? "%s is revoked; its one-time code is void (it "
+                         "was never enrolled)\n"
+                       : "%s đã bị thu hồi, mã dùng một lần đã huỷ (chưa "
+                         "từng ghi danh)\n",
+                   revoke.principal);
         else
             printf(c->english ? "%s is revoked (list %llu)\n"
                               : "%s đã bị thu hồi (danh sách số %llu)\n",

@@ -158,6 +158,33 @@ static int chain(const struct loa_identity *issuer,
     return LOA_OK;
 }
 
+static json_t *certificate_json(const struct loa_certificate *b)
+{
+    char powers[160];
+
+    loa_powers_format(b->powers, powers, sizeof powers);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:i,s:o,s:o,s:o}", "principal",
+        b->principal, "name", b->name, "role", loa_role_name(b->role),
+        "service", b->service, "area", b->area, "powers", powers, "serial",
+        (json_int_t)b->serial, "depth", (int)b->max_depth, "not_before_ms",
+        json_time(b->not_before_ms), "not_after_ms", json_time(b->not_after_ms),
+        "issuer", json_hex(b->issuer, LOA_KEY_BYTES));
+}
+
+/* A slip in an option shows here, before the file is handed over. */
+static void print_issued(const struct ctl *c, const struct loa_certificate *b)
+{
+    char powers[160], until[32];
+
+    loa_powers_format(b->powers, powers, sizeof powers);
+    printf(c->english ? "issued to %s%s%s%s, %s, powers %s, in %s, until %s\n"
+                      : "đã cấp cho %s%s%s%s, %s, quyền %s, tại %s, đến %s\n",
+           b->principal, b->name[0] != '\0' ? " (" : "", b->name,
+           b->name[0] != '\0' ? ")" : "", loa_role_name(b->role), powers,
+           b->area, out_time(b->not_after_ms, until));
+}
+
 static int run_issue(struct ctl *c)
 {
     static struct loa_identity to;
@@ -184,25 +211,17 @@ static int run_issue(struct ctl *c)
         chain(issuer, certificate, len, &to) != LOA_OK)
         return ctl_fail(c, CTL_USAGE, "chứng thư quá dài (tên, chuỗi cấp)",
                         "the certificate is too long (name, chain)");
-    return write_identity(c, c->positionals[0], &to);
+    if (write_identity(c, c->positionals[0], &to) != CTL_OK)
+        return CTL_FAILED;
+    if (c->json)
+        out_json(certificate_json(&body));
+    else
+        print_issued(c, &body);
+    return CTL_OK;
 }
 
 /* --- show
  * --------------------------------------------------------------------- */
-
-static json_t *certificate_json(const struct loa_certificate *b)
-{
-    char powers[160];
-
-    loa_powers_format(b->powers, powers, sizeof powers);
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:i,s:o,s:o,s:o}", "principal",
-        b->principal, "name", b->name, "role", loa_role_name(b->role),
-        "service", b->service, "area", b->area, "powers", powers, "serial",
-        (json_int_t)b->serial, "depth", (int)b->max_depth, "not_before_ms",
-        json_time(b->not_before_ms), "not_after_ms", json_time(b->not_after_ms),
-        "issuer", json_hex(b->issuer, LOA_KEY_BYTES));
-}
 
 static void certificate_text(const struct loa_certificate *b)
 {

@@ -198,6 +198,9 @@ static void renew(const struct registry_event *ev,
     memcpy(new->code_request, ev->message_id, LOA_ID_BYTES);
     new->code_expires_at_ms = ev->now_ms + (int64_t)valid_s * 1000;
     new->code_used = false;
+    /* Revoked while it waited: the new code lets it in again. */
+    if (new->enrolled_at_ms == 0)
+        new->revoked = false;
 }
 
 void registry_device_code(struct registry *r,

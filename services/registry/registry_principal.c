@@ -266,7 +266,7 @@ static int list_all(struct registry *r, struct registry_update *up)
 
 static void mark(struct registry *r, const char *id, struct device *d)
 {
-    if (d != NULL && d->enrolled_at_ms != 0)
+    if (d != NULL)
         d->revoked = true;
     /* A code that is out is void: no request made what stands there now. */
     if (d != NULL && !d->code_used)
@@ -295,8 +295,10 @@ void registry_revoke(struct registry *r,
     }
     if (d == NULL && principals_newest(&r->principals, id) == NULL) {
         refuse(why, REFUSAL_NOT_FOUND,
-               "Sổ đăng ký không biết %s; hãy thêm chứng thư của họ trước.",
-               "The registry does not know %s; add their certificate first.",
+               "Sổ đăng ký không có thiết bị nào tên %s; nếu đó là một người "
+               "thì hãy thêm chứng thư của họ trước.",
+               "The registry has no device %s; if it is a person, add their "
+               "certificate first.",
                id);
         return;
     }
@@ -317,5 +319,7 @@ void registry_revoke(struct registry *r,
                  (d != NULL ? REGISTRY_SAVE_DEVICE : 0u);
     if (up->revoked_n > 0)
         registry_sign_list(r, ev->now_ms, up);
-    up->answer.revocation_number = r->trust_number;
+    /* A device without a certificate has none on the list. */
+    if (up->revoked_n > 0 || d == NULL || d->enrolled_at_ms != 0)
+        up->answer.revocation_number = r->trust_number;
 }

@@ -227,9 +227,9 @@ def test_heard_and_stopped(province):
     p = province
     content = p.say("Kính mời bà con đi họp thôn. " * 8)
     p.approve(content)
-    entry = p.at(content, p.area, ms(4))
+    entry = p.at(content, p.area, ms(10))
     short = entry["bulletin"][:8]
-    p.wait(lambda: {r["event"] for r in p.report(entry)} >= {"started"}, 30,
+    p.wait(lambda: {r["event"] for r in p.report(entry)} >= {"started"}, 60,
            "started")
     assert "1 đang phát" in vi(p, "report", short).stdout \
         or "2 đang phát" in vi(p, "report", short).stdout
@@ -452,6 +452,30 @@ def test_a_stuck_microphone(province):
     assert done.returncode == 0 and "microphone" in done.stderr
     assert "silent" not in ctl(p, "content", "say", "Xin chào bà con."
                                ).stderr
+
+
+def test_revoked_while_it_waits(province):
+    p = province
+    p.loactl("admin", "device", "enrol", p.area, "--id", "waits")
+    done = ctl(p, "device", "revoke", "waits", who="admin")
+    assert done.returncode == 0 and "never enrolled" in done.stdout
+    assert "list" not in done.stdout
+    assert "revoked" in ctl(p, "device", "show", "waits", who="admin").stdout
+    p.loactl("admin", "device", "enrol", p.area, "--id", "waits")
+    assert "waiting" in ctl(p, "device", "show", "waits", who="admin").stdout
+    done = vi(p, "device", "revoke", "loa_zzz", who="admin")
+    refused(done, "không có thiết bị nào tên loa_zzz")
+
+
+def test_issue_says_what_it_issued(province):
+    p = province
+    path = p.path("moi.id")
+    assert ctl(p, "key", "new", path).returncode == 0
+    done = vi(p, "key", "issue", path, "--principal", "moi", "--role", "staff",
+              "--area", p.area, "--powers", "schedule", who="authority")
+    assert done.returncode == 0, done.stderr
+    for word in ("moi", "staff", "schedule", p.area, "đến 20"):
+        assert word in done.stdout, done.stdout
 
 
 def test_revoked_is_marked(province):

@@ -107,10 +107,13 @@ static void test_revoke_device(void)
            sizeof code);
     CHECK_INT("waiting", revoke("vn", STAFF, "d1", NOW)->status.code,
               REFUSAL_NONE);
+    CHECK_INT("shown", devices_find(&registry.devices, "d1")->revoked, 1);
+    CHECK_INT("no list", update.answer.revocation_number, 0);
     CHECK_INT("its code is void", enrol(code, "d1", 10, NOW)->status.code,
               REFUSAL_NOT_ALLOWED);
     memcpy(code, ask_code("vn", STAFF, 2, "d1", COMMUNE, NOW)->code,
            sizeof code);
+    CHECK_INT("waits", devices_find(&registry.devices, "d1")->revoked, 0);
     CHECK_INT("new code", enrol(code, "d1", 10, NOW)->status.code,
               REFUSAL_NONE);
     CHECK_INT("revoked", revoke("vn", STAFF, "d1", NOW)->status.code,
