@@ -143,7 +143,7 @@ $(foreach d,$(filter-out days,$(notdir $(patsubst %/,%,$(wildcard test/sim/*/)))
 $(B)/test/sim/days/sim_days: ALL_CFLAGS += -Itest/unit/speaker -Itest/sim/days
 $(B)/test/sim/days/sim_days: $(call obj,$(wildcard test/sim/days/*.c)) $(call obj,$(call pure_src,devices/speaker)) \
   $(filter-out %/wire.o,$(call obj,$(call pure_src,services/scheduler))) $(B)/libloa-proto.a
-	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -Wl,--wrap=loa_sign_verify $(call libs,$(PKGS_PROTO)) -lm -o $@
+	$(call Q,LD)$(CC) $(ALL_CFLAGS) $^ -Wl,--wrap=loa_sign,--wrap=loa_sign_verify $(call libs,$(PKGS_PROTO)) -lm -o $@
 UNITS += $(patsubst %.c,$(B)/%,$(wildcard test/sim/*/sim_*.c))
 
 # test/oom/<folder>/oom_*.c: the n-th allocation fails, for every n.

@@ -234,6 +234,12 @@ class Speaker:
         """The sample of the WAV that belongs to this wall time."""
         return int((at_ms * 1000 - self.opened_us()) * RATE // 1000000)
 
+    def wait_written(self, at_ms, limit_s=15):
+        """Until the WAV has reached that wall time."""
+        wait_until(lambda: os.path.exists(self.wav + ".start_us") and
+                   os.path.getsize(self.wav) >= 44 + 2 * self.index(at_ms),
+                   f"{self.device}: its WAV at {at_ms}", limit_s)
+
     def silent(self):
         return not self.samples().any()
 

@@ -1,12 +1,12 @@
 """loa-speaker on a sound card: one that a plugin of alsa-lib pretends to be."""
 import os
 import subprocess
-import time
 
 import numpy as np
 import pytest
 
 import loa_identity as li
+from loa_broker import wait_until
 from speaker_rig import AREA, RATE, Rig, Speaker, correlate, speechlike
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -73,11 +73,13 @@ def test_stop_is_at_once(card):
     with Rig() as rig:
         pole = CardSpeaker(rig, card).wait_online()
         content = rig.content(speechlike(6))
-        b = rig.bulletin(content, rig.soon(2))
+        start = rig.soon(2)
+        b = rig.bulletin(content, start)
         rig.publish_programme(AREA, [b])
         rig.push(content, AREA)
         pole.wait_receipt("STARTED", b.id)
-        time.sleep(1.5)
+        wait_until(lambda: len(pole.heard()) > pole.index(start) + RATE,
+                   "a second of it")
         sent = li.now_ms()
         rig.command(AREA, stop=b.id)
         pole.wait_receipt("INTERRUPTED", b.id)

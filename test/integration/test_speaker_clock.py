@@ -2,7 +2,6 @@
 and then may speak."""
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -69,9 +68,13 @@ def test_who_learns_the_time_may_speak(shift, tmp_path, shift_s):
                 m = ear.wait_message(limit_s=20)
                 state = device.State.FromString(m.payload)
             wait_until(lambda: clock.asked_n > 0, "a question")
-            time.sleep(0.5)  # Nothing more happens: one login was enough.
-            log.seek(0)
-            text = log.read()
+
+            def text_of_log():
+                log.seek(0)
+                return log.read()
+            # It goes by the answer now; one login was enough for that.
+            wait_until(lambda: "event=time.known" in text_of_log(), "the time")
+            text = text_of_log()
             assert text.count("event=mqtt.login_again") == (shift_s != 0), text
             assert text.count("event=mqtt.connected") == 1 + (shift_s != 0)
         finally:
