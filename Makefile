@@ -158,8 +158,10 @@ OOMS := $(patsubst %.c,$(B)/%,$(wildcard test/oom/*/oom_*.c))
 $(B)/test/oom/nth.so: test/oom/nth.c
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(CFLAGS) -std=c11 -D_GNU_SOURCE -fPIC -fno-builtin -shared $< -o $@
 OOM_STEP ?= 1
-oom: $(OOMS) ## every allocation fails, once and for good
+RUNS     ?= 300
+oom: all $(OOMS) $(B)/test/oom/nth.so ## every allocation fails, once and for good; RUNS= SEED= of whole processes
 	@for t in $(OOMS); do $$t $(OOM_STEP) || exit 1; done
+	@/usr/bin/python3 test/oom/processes.py --build $(B) --runs $(RUNS) --seed $(SEED)
 .PHONY: oom
 
 

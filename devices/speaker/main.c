@@ -164,21 +164,50 @@ static void limit_memory(void)
 #endif
 }
 
+/* libuv aborts without a word where it cannot go on without memory. */
+static void *sure(void *p)
+{
+    if (p != NULL)
+        return p;
+    log_error("memory.none", "text=the system has none left: ending");
+    _exit(EXIT_FAILURE); /* What is durable stays so. */
+}
+
+static void *sure_malloc(size_t len)
+{
+    return sure(malloc(len));
+}
+
+static void *sure_realloc(void *p, size_t len)
+{
+    return sure(realloc(p, len));
+}
+
+static void *sure_calloc(size_t n, size_t len)
+{
+    return sure(calloc(n, len));
+}
+
 int main(int argc, char *argv[])
 {
     struct program *p = &program;
 
     if (!speaker_config(&p->conf, argc, argv, &p->exit_code))
         return p->exit_code;
-    if (sodium_init() < 0)
+    if (sodium_init() < 0 || uv_replace_allocator(sure_malloc, sure_realloc,
+                                                  sure_calloc, free) != 0) {
+        log_error("speaker.start", "text=a library does not start");
         return EXIT_FAILURE;
+    }
     limit_memory();
     signal(SIGPIPE, SIG_IGN);
     mosquitto_lib_init();
     if (disk_open(&p->disk, p->conf.data_dir) != LOA_OK ||
         take_identity(p) != LOA_OK || open_loop(p) != LOA_OK ||
-        start(p) != LOA_OK)
+        start(p) != LOA_OK) {
+        log_error("speaker.start", "text=it cannot start");
         return EXIT_FAILURE;
+    }
     uv_run(&p->loop, UV_RUN_DEFAULT);
 
     if (uv_loop_close(&p->loop) != 0)
