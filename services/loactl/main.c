@@ -221,7 +221,7 @@ static void print_options(const struct option_def *o)
 }
 
 /* Of one group, or of all (NULL). */
-static void list_commands(const char *group)
+static void list_commands(const struct ctl *c, const char *group)
 {
     for (size_t t = 0; ctl_tables[t] != NULL; t++)
         for (const struct command *m = ctl_tables[t]; m->group != NULL; m++) {
@@ -229,23 +229,23 @@ static void list_commands(const char *group)
             if (group != NULL && strcmp(m->group, group) != 0)
                 continue;
             snprintf(head, sizeof head, "%s %s %s", m->group, m->verb, m->args);
-            printf("  %-38s %s\n", head, m->about);
+            printf("  %-38s %s\n", head, help_about(c, m));
         }
 }
 
-static void help_group(const char *group)
+static void help_group(const struct ctl *c, const char *group)
 {
     printf("usage: loactl [OPTIONS] %s COMMAND [ARGUMENTS]\n\n", group);
-    list_commands(group);
+    list_commands(c, group);
     printf("\nloactl %s COMMAND --help says more about one.\n", group);
 }
 
-static void help_all(void)
+static void help_all(const struct ctl *c)
 {
     printf(
         "loactl -- what is on air, and how it gets there\n\n"
         "usage: loactl [OPTIONS] COMMAND [ARGUMENTS]\n\n");
-    list_commands(NULL);
+    list_commands(c, NULL);
     printf("  %-38s %s\n\n", "completion bash", "a script for the shell");
     print_options(ctl_globals);
     printf(
@@ -253,9 +253,10 @@ static void help_all(void)
         "exit: 0 done, 1 refused, 2 wrong usage, 3 no answer, 4 failed\n");
 }
 
-static void help_command(const struct command *m)
+static void help_command(const struct ctl *c, const struct command *m)
 {
-    printf("loactl %s %s %s\n  %s\n\n", m->group, m->verb, m->args, m->about);
+    printf("loactl %s %s %s\n  %s\n\n", m->group, m->verb, m->args,
+           help_about(c, m));
     if (m->options != NULL)
         print_options(m->options);
     printf("\nexample: %s\n", m->example);
@@ -451,11 +452,11 @@ static bool is_group(const char *word)
 static int help(const struct ctl *c, int argc, const char *group)
 {
     if (c->command != NULL)
-        help_command(c->command);
+        help_command(c, c->command);
     else if (is_group(group))
-        help_group(group);
+        help_group(c, group);
     else
-        help_all();
+        help_all(c);
     return argc == 1 ? CTL_USAGE : CTL_OK;
 }
 
@@ -488,6 +489,10 @@ static int before(struct ctl *c, int argc, char *argv[])
         return CTL_OK;
     }
     find_command(c, argc, argv, words);
+    /* Help comes before the options are read. */
+    for (int i = 1; i + 1 < argc && wants("--help", "-h", argc, argv); i++)
+        if (strcmp(argv[i], "--lang") == 0 && !set_language(c, argv[i + 1]))
+            return CTL_USAGE;
     if (wants("--help", "-h", argc, argv) || argc == 1)
         return help(c, argc, words[0]);
     if (words[0] != NULL && strcmp(words[0], "completion") == 0) {

@@ -327,6 +327,10 @@ def test_words(province):
     done = ctl(p, "content", "--help")
     assert done.returncode == 0 and "content approve" in done.stdout
     assert "schedule" not in done.stdout
+    both = [ctl(p, "--lang", lang, "--help").stdout.split("\n  completion")[0]
+            .split("\n\n")[2].split("\n") for lang in ("vi", "en")]
+    assert len(both[0]) == len(both[1]) > 20
+    assert not set(both[0]) & set(both[1])  # Each command in both languages.
     done = p.loactl("lan", "status", "vn/99", check=False)
     assert error(done)["code"] == "refused" and error(done)["vi"]
     done = p.loactl("lan", "schedule", "cancel", "00" * 16, check=False)
