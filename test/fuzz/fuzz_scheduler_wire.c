@@ -4,6 +4,7 @@
  * services/scheduler/passes.c services/scheduler/plan.c
  * services/scheduler/programme.c services/scheduler/rows.c
  * services/scheduler/say.c services/scheduler/schedule.c
+ * services/scheduler/release.c services/scheduler/released.c
  * services/scheduler/scheduler.c services/scheduler/slots.c
  * services/scheduler/sync.c services/scheduler/wire.c  */
 /* What peers may send: requests of staff, answers of the registry, questions
