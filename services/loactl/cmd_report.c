@@ -218,9 +218,12 @@ static void add_silent(struct report_list *r)
 
     if (!r->expected_known)
         return;
-    json_object_foreach(r->expected, device, value) table_row(
-        &r->list.table, device, "",
-        r->list.c->english ? "not heard from" : "chưa báo", "-", "-", "");
+    json_object_foreach(r->expected, device, value)
+    {
+        table_row(&r->list.table, device, "",
+                  r->list.c->english ? "not heard from" : "chưa báo", "-", "-",
+                  "");
+    }
 }
 
 static void forget_heard(struct report_list *r)
@@ -228,8 +231,11 @@ static void forget_heard(struct report_list *r)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(r->list.rows, i, row) json_object_del(
-        r->expected, json_string_value(json_object_get(row, "device")));
+    json_array_foreach(r->list.rows, i, row)
+    {
+        json_object_del(r->expected,
+                        json_string_value(json_object_get(row, "device")));
+    }
 }
 
 static int run_report(struct ctl *c)
