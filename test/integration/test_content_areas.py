@@ -149,6 +149,7 @@ def test_same_sound_from_two_areas(world):
     assert far.find().contents[0].area == "vn/08/071"
     wait_until(lambda: world.pg.one("SELECT count(*) FROM content.trash")
                == "0", "the second's packets are gone")
+    world.let_go()
     assert far.ask(delete=services.ContentDelete(content_hash=hash_)
                    ).status.code == OK
     assert not far.find().contents
