@@ -182,6 +182,10 @@ RUNTIME_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/integration/test_*.c))
 check-runtime: $(RUNTIME_TESTS) ## the runtime against a real PostgreSQL and a real Mosquitto
 	@test/integration/run_pg.sh $^
 
+check-sanitized: deps deps-test ## the integration tests under ASan, UBSan and TSan (long)
+	@test/sanitized/run
+.PHONY: check-sanitized
+
 # The module that decides what is believed has no line and no branch untested.
 COVERED := proto/trust.c proto/chain.c proto/revocation.c proto/replay.c
 cover-trust: ## what the unit tests reach of the trust module (gcov)

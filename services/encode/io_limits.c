@@ -94,8 +94,8 @@ int limits_set(const char *in_path, struct limits more, struct verdict *v)
         lower(RLIMIT_FSIZE, file, 0) != 0)
         return refuse(v, ENCODE_FAILED, "the worker cannot limit itself: %s",
                       strerror(errno));
-#ifndef __SANITIZE_ADDRESS__
-    /* The sanitizer reserves terabytes that it never touches. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    /* A sanitizer reserves terabytes that it never touches. */
     if (lower(RLIMIT_AS, LIMITS_MEMORY_MAX, 0) != 0)
         return refuse(v, ENCODE_FAILED, "the worker cannot limit itself: %s",
                       strerror(errno));
