@@ -121,7 +121,7 @@ static void made(struct exports *s, enum refusal r)
     e->state = r == REFUSE_NOTHING ? EXPORT_READY : EXPORT_FREE;
     e->waiters_n = 0;
     if (r != REFUSE_NOTHING)
-        unlink(e->path);
+        worker_unlink(e->path);
     else
         stats_add(s->stats, STATS_EXPORTS, 1);
     for (size_t i = 0; i < waiters_n; i++)

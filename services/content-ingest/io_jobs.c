@@ -32,7 +32,7 @@ void job_clean(struct job *j)
     j->map = NULL;
     packets_close(&j->packets);
     unlink(j->source_path);
-    unlink(j->frames_path);
+    worker_unlink(j->frames_path);
     free(j->page);
     free(j->text);
     free(j->slice);

@@ -1,9 +1,12 @@
 #include "content-ingest/io_worker.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "proto/io/log.h"
 
@@ -221,4 +224,14 @@ void worker_close(struct worker *w)
     w->closed = true;
     kill_group(w);
     close_all(w);
+}
+
+void worker_unlink(const char *path)
+{
+    char begun[PATH_MAX];
+    int n = snprintf(begun, sizeof begun, "%s.tmp", path);
+
+    unlink(path);
+    if (n > 0 && (size_t)n < sizeof begun)
+        unlink(begun);
 }

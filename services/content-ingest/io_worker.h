@@ -68,4 +68,8 @@ void worker_start(struct worker *w,
  * the loop has run out. */
 void worker_close(struct worker *w);
 
+/* Remove what it made at path, and what it had begun to make there when it was
+ * killed: it writes PATH.tmp and renames. */
+void worker_unlink(const char *path);
+
 #endif /* LOA_CONTENT_IO_WORKER_H */

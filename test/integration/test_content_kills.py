@@ -107,7 +107,8 @@ def test_stopped_in_encoding(world, wav):
     id_ = world.lan.begin(len(wav), title="dừng").upload.upload_id
     world.lan.send_parts(id_, wav)
     work = os.path.join(world.service.folder, "work")
-    wait_until(lambda: encoders(work) != [], "worker")
+    wait_until(lambda: encoders(work) != [] and any(
+        f.endswith(".tmp") for f in os.listdir(work)), "worker")
     assert world.service.stop() == 0
     assert encoders(work) == []
     assert os.listdir(work) == []
