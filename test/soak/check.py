@@ -217,7 +217,9 @@ class Check:
                     len(b["ops"]) == 1:
                 self.fault("lost", "no receipt of the end", **tag)
             self.exceptions[f"speaker was struck: {why}"] += 1
-        elif any(r["reason"] == "preempted" for r in ends) and \
+        elif (any(r["reason"] == "preempted" for r in ends)
+              # One that begins while a priority one sounds waits, in vain.
+              or (why == "busy" and b["class"] == "normal")) and \
                 self.preempted(b, device, start_us, end_us):
             self.exceptions["preempted by a priority one"] += 1
         elif max(verified, known_us) > start_us - 300_000 and \
@@ -349,6 +351,12 @@ class Check:
                     abs(s["at_us"] - r["first_sample_us"]) < 400_000:
                 self.counts["finished and heard"] += 1
                 return
+        start_us = r["first_sample_us"]
+        end_us = start_us + b["content"]["duration_ms"] * 1000
+        if self.troubled(f"speaker-{device}", start_us - 300_000, end_us):
+            # Stopped in its middle: the marker has a gap, or its end is missing.
+            self.exceptions["speaker was struck: marker"] += 1
+            return
         self.fault("lost", "told as finished, not heard", device=device,
                    title=b["title"], start=r["start_ms"])
 
