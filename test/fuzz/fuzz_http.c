@@ -12,7 +12,10 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,6 +69,19 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
+/* The end of a connect() that a signal interrupted: libFuzzer's alarm, or the
+ * one that asks it to stop. */
+static bool connected(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    socklen_t len = sizeof errno;
+
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+        ;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &len) == 0 &&
+           errno == 0;
+}
+
 static int dial(void)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -76,8 +92,11 @@ static int dial(void)
 
     assert(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0)
+    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0 &&
+        (errno != EINTR || !connected(fd))) {
+        perror("fuzz_http: connect");
         abort();
+    }
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
