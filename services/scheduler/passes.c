@@ -13,8 +13,16 @@ void core_begin(struct scheduler *s, enum scheduler_pass pass)
 
 /* --- judging: approvals and askers after a new trust list ----------------- */
 
+static bool same_chain(const struct approvals_chain *a,
+                       const struct approvals_chain *b)
+{
+    return a->n == b->n &&
+           memcmp(a->rows, b->rows, a->n * sizeof a->rows[0]) == 0;
+}
+
 /* The asker's own certificate, or any link above it. Bulletins of one asker
- * mostly follow each other. */
+ * mostly follow each other; but the same certificate may have come with an old
+ * link above it once, and with the renewed one later. */
 static bool requester_revoked(struct scheduler *s,
                               const struct bulletin *b,
                               uint32_t *judged_n)
@@ -25,11 +33,13 @@ static bool requester_revoked(struct scheduler *s,
     memcpy(c.area, b->requester_area, sizeof c.area);
     if (loa_trust_revoked(s->conf.trust, &c))
         return true;
-    if (s->asker.pass == s->judge_pass && s->asker.serial == c.serial &&
-        memcmp(s->asker.issuer, c.issuer, sizeof c.issuer) == 0)
+    if (s->asker.known && s->asker.serial == c.serial &&
+        memcmp(s->asker.issuer, c.issuer, sizeof c.issuer) == 0 &&
+        same_chain(&s->asker.chain, &b->requester_chain))
         return s->asker.revoked;
     *judged_n += 1;
-    s->asker.pass = s->judge_pass;
+    s->asker.known = true;
+    s->asker.chain = b->requester_chain;
     s->asker.serial = c.serial;
     memcpy(s->asker.issuer, c.issuer, sizeof c.issuer);
     s->asker.revoked =
@@ -89,6 +99,7 @@ static bool judge_piece(struct scheduler *s,
     uint32_t looked_n = 0, judged_n = 0;
     uint32_t *at = &s->cursors[PASS_JUDGE];
 
+    s->asker.known = false; /* Rows of certificates may be others' by now. */
     for (; *at < s->plan.index.touched_n; *at += 1) {
         struct bulletin *b = &s->plan.bulletins[*at];
         enum bulletin_why why;

@@ -182,10 +182,11 @@ struct scheduler {
     unsigned passes; /* Bits of those that are under way. */
     uint32_t cursors[PASSES_N];
     uint32_t judge_pass; /* Counts PASS_JUDGE, to judge each approval once. */
-    struct {             /* The asker judged last, in that pass. */
-        uint32_t pass;
+    struct {             /* The asker judged last, by this chain. */
+        bool known;      /* In this piece of the pass. */
         uint64_t serial;
         uint8_t issuer[LOA_KEY_BYTES];
+        struct approvals_chain chain;
         bool revoked;
     } asker;
     struct scheduler_answer answer;

@@ -281,6 +281,32 @@ static void test_asker_s_issuer_revoked(void)
     world_free(w);
 }
 
+/* The verdict over an asker was remembered by his own certificate alone, so
+ * what he had asked for with the renewed certificate of his office fell with
+ * what he had asked for with its old one, or stood with it. */
+static void test_asker_judged_by_another_chain(void)
+{
+    for (int old_first = 0; old_first < 2; old_first++) {
+        struct world *w = world_new("vn");
+        struct person office, nga;
+        struct bulletin *b = w->core.plan.bulletins;
+
+        world_issue(&office, &w->province.key, &w->province, "office",
+                    LOA_ROLE_AUTHORITY, "vn/08", LOA_POWERS_ALL, 10);
+        world_issue(&nga, &office.key, &office, "nga", LOA_ROLE_STAFF, "vn/08",
+                    LOA_POWER_SCHEDULE, 8);
+        world_add(w, 1, "vn/08/070", START);
+        CHECK_INT("first", world_ask(w, old_first ? &w->nga : &nga), SAY_OK);
+        world_add(w, 2, "vn/08/070", START + HOUR_MS);
+        CHECK_INT("second", world_ask(w, old_first ? &nga : &w->nga), SAY_OK);
+        CHECK_INT("one programme", world_revoke(w, &w->office, 1), 1);
+        CHECK_INT("by the old one", b[!old_first].why,
+                  BULLETIN_REQUESTER_REVOKED);
+        CHECK_INT("by the renewed one", b[old_first].why, BULLETIN_STANDS);
+        world_free(w);
+    }
+}
+
 static void test_approver_s_issuer_revoked(void)
 {
     struct world *w = world_new("vn");
@@ -420,6 +446,7 @@ int main(void)
     test_programme_limits();
     test_tables_full();
     test_asker_s_issuer_revoked();
+    test_asker_judged_by_another_chain();
     test_approver_s_issuer_revoked();
     test_restart();
     test_seen();
