@@ -18,6 +18,7 @@ enum {
     PUT_BULLETIN,
     PUT_PROGRAMME,
     PUT_RELEASED,
+    PRUNE_RELEASED,
     FORGET,
     CLOCK,
 };
@@ -127,6 +128,11 @@ const struct pg_stmt io_pg_stmts[] = {
                       " ON CONFLICT (content_hash, area) DO UPDATE SET"
                       " closed_until = excluded.closed_until",
                       3, PG_NONE, false},
+    /* Nobody reads what is older than all that is kept. */
+    [PRUNE_RELEASED] = {"scheduler_prune_released",
+                        "DELETE FROM released WHERE closed_until <"
+                        " $1::timestamptz",
+                        1, PG_NONE, false},
     [FORGET] = {"scheduler_forget",
                 "WITH gone AS (DELETE FROM bulletin WHERE bulletin_id ="
                 " $1::bytea RETURNING *)"
@@ -430,16 +436,26 @@ static int put_programme(struct pg *pg,
                         : rv;
 }
 
-static int put_released(struct pg *pg, const struct released_row *r)
+static int put_released(struct pg *pg,
+                        const struct scheduler *s,
+                        const struct released_row *r)
 {
-    uint8_t until[8];
+    int64_t earliest_ms = released_earliest(&s->released);
+    uint8_t until[8], earliest[8];
+    int rv;
     const struct pg_value values[] = {
         pg_bytes(r->content_hash, sizeof r->content_hash),
         pg_text(r->area),
         pg_time_ms(r->closed_until_ms, until),
     };
 
-    return pg_query(pg, &io_pg_stmts[PUT_RELEASED], values, NULL, NULL);
+    rv = pg_query(pg, &io_pg_stmts[PUT_RELEASED], values, NULL, NULL);
+    if (rv == LOA_OK && earliest_ms != INT64_MIN) {
+        struct pg_value before = pg_time_ms(earliest_ms, earliest);
+
+        rv = pg_query(pg, &io_pg_stmts[PRUNE_RELEASED], &before, NULL, NULL);
+    }
+    return rv;
 }
 
 int io_pg_write(struct pg *pg,
@@ -453,7 +469,7 @@ int io_pg_write(struct pg *pg,
         rv = put_approval(pg, &s->plan.approvals.rows[up->approval_row],
                           up->approval);
     if (rv == LOA_OK && up->released != NULL)
-        rv = put_released(pg, up->released);
+        rv = put_released(pg, s, up->released);
     for (uint32_t i = 0; rv == LOA_OK && i < up->bulletins_n; i++)
         rv = put_bulletin(pg, s, up->bulletins[i]);
     for (uint32_t i = 0; rv == LOA_OK && i < up->forgotten_n; i++) {

@@ -25,8 +25,8 @@ struct released_row {
 };
 
 struct released {
-    struct released_row rows[RELEASED_MAX]; /* A ring, once it is full. */
-    uint32_t rows_n, next;
+    struct released_row rows[RELEASED_MAX];
+    uint32_t rows_n;
 };
 
 /* Note it, or renew what is noted. Returns the row, lent until the next call.
@@ -36,6 +36,10 @@ const struct released_row *released_put(
     const uint8_t content_hash[LOA_HASH_BYTES],
     const char *area,
     int64_t closed_until_ms);
+
+/* The earliest closed_until_ms of all that are kept: what is not kept is not
+ * needed in the table either. INT64_MIN: there is room for more, all are. */
+int64_t released_earliest(const struct released *r);
 
 /* Until when the content is closed for what sounds in `area`, and when its
  * approval must have been given at the earliest; INT64_MIN: it was never let

@@ -24,7 +24,7 @@ class World:
         pg.query("TRUNCATE scheduler.bulletin, scheduler.approval,"
                  " scheduler.programme, scheduler.outbox, scheduler.inbox,"
                  " scheduler.area, scheduler.area_sync, scheduler.trust_list,"
-                 " scheduler.bulletin_past")
+                 " scheduler.bulletin_past, scheduler.released")
         self.pg, self.root = pg, new_root()
         self.province = self.root.authority("province", area)
         self.scheduler_id = self.province.service(

@@ -280,3 +280,23 @@ def test_tables_are_explained(pg):
         " relnamespace WHERE nspname = 'scheduler' AND relkind = 'r' AND"
         " obj_description(c.oid) IS NULL")
     assert missing == []
+
+
+def test_contents_let_go_are_not_kept_for_ever(world):
+    """What is let go was written and never deleted; the newest 8,192 are
+    read."""
+    world.service.stop()
+    world.pg.query("INSERT INTO scheduler.released"
+                   " SELECT sha256(n::text::bytea), 'vn.08',"
+                   " now() - (n || ' min')::interval"
+                   " FROM generate_series(1, 8300) AS n")
+    world.service.start()
+    ingest = world.asker(world.province.service(
+        "ingest", "content-ingest", world.area))
+    answer = ingest.scheduler(release=services.ContentRelease(
+        content_hash=bytes(32)))
+    assert answer.status.code == OK, answer
+    assert world.pg.query(
+        "SELECT count(*), count(*) FILTER (WHERE closed_until > now()),"
+        " min(closed_until) > now() - interval '8192 min'"
+        " FROM scheduler.released") == [["8192", "1", "t"]]

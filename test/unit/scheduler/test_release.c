@@ -167,6 +167,28 @@ static void test_the_earliest_are_forgotten(void)
     CHECK_INT("the second", released_until(&r, hash, "vn"), 2);
 }
 
+/* The oldest place in the ring went, though its row had been renewed since. */
+static void test_renewed_is_not_the_earliest(void)
+{
+    static struct released r;
+    uint8_t hash[LOA_HASH_BYTES] = {0};
+
+    for (uint32_t i = 0; i < RELEASED_MAX; i++) {
+        memcpy(hash, &i, sizeof i);
+        released_put(&r, hash, "vn/08", i);
+    }
+    memset(hash, 0, sizeof hash);
+    released_put(&r, hash, "vn/08", RELEASED_MAX);
+    hash[3] = 1;
+    released_put(&r, hash, "vn/08", RELEASED_MAX + 1);
+    hash[3] = 0;
+    CHECK_INT("renewed", released_until(&r, hash, "vn"), RELEASED_MAX);
+    hash[0] = 1;
+    CHECK_INT("the earliest", released_until(&r, hash, "vn") == INT64_MIN,
+              true);
+    CHECK_INT("what is kept", released_earliest(&r), 2);
+}
+
 int main(void)
 {
     test_deleted_what_was_planned_beyond_the_horizon();
@@ -177,5 +199,6 @@ int main(void)
     test_who_may_ask();
     test_doubtful_clock_lets_nothing_go();
     test_the_earliest_are_forgotten();
+    test_renewed_is_not_the_earliest();
     return CHECK_DONE();
 }
