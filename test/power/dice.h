@@ -1,19 +1,9 @@
-/* dice.h -- chance from a seed, the same everywhere. */
+/* dice.h -- chance.h with seeds that a person gives. */
 
 #ifndef LOA_TEST_POWER_DICE_H
 #define LOA_TEST_POWER_DICE_H
 
-#include <stdint.h>
-
-static uint64_t rng = 1;
-
-static uint64_t below(uint64_t n)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return n > 0 ? (rng >> 11) % n : 0;
-}
+#include "chance.h"
 
 /* splitmix64: any seed, also 0 and its neighbours, begins a stream of its own.
  */

@@ -355,19 +355,19 @@ static const char *const fate_names[FATES] = {
 /* A write of which only a part came. */
 static void apply_torn(struct bytes *b, const struct entry *e, bool zeros)
 {
-    size_t len = (size_t)e->h.len, cut = (size_t)below(len + 1);
+    size_t len = (size_t)e->h.len, cut = (size_t)chance_of(len + 1);
 
     if (zeros) { /* The size came, the bytes did not. */
         if (e->h.at + len > b->len)
             bytes_size(b, (size_t)e->h.at + len);
-    } else if (below(2) == 0) {
+    } else if (chance_of(2) == 0) {
         bytes_put(b, e->h.at, e->data, cut);
     } else { /* Sector by sector. */
         for (size_t i = 0; i < len;) {
             size_t n = SECTOR - (size_t)((e->h.at + i) % SECTOR);
 
             n = n < len - i ? n : len - i;
-            if (below(2) == 0)
+            if (chance_of(2) == 0)
                 bytes_put(b, e->h.at + i, e->data + i, n);
             i += n;
         }
@@ -376,20 +376,21 @@ static void apply_torn(struct bytes *b, const struct entry *e, bool zeros)
 
 static void file_content(const struct file *f, enum fate fate, struct bytes *b)
 {
-    size_t first_n = (size_t)below(f->pending_n + 1), torn = f->pending_n;
+    size_t first_n = (size_t)chance_of(f->pending_n + 1), torn = f->pending_n;
 
     b->len = 0;
     bytes_put(b, 0, f->durable.p, f->durable.len);
     if ((fate == TORN || fate == ZEROS) && f->pending_n > 0)
-        torn = below(2) == 0 ? f->pending_n - 1 : (size_t)below(f->pending_n);
+        torn = chance_of(2) == 0 ? f->pending_n - 1
+                                 : (size_t)chance_of(f->pending_n);
     for (size_t i = 0; i < f->pending_n; i++) {
         const struct entry *e = &disk_model.entries[f->pending[i]];
         bool keep = fate == KEEP_ALL || fate == FLIP || fate == TORN ||
                     fate == ZEROS || (fate == PREFIX && i < first_n) ||
-                    (fate == SUBSET && below(2) == 0);
+                    (fate == SUBSET && chance_of(2) == 0);
 
         if (f->lost[i])
-            keep = below(2) == 0;
+            keep = chance_of(2) == 0;
         if (i == torn && !f->kept[i] && e->h.op == OP_WRITE)
             apply_torn(b, e, fate == ZEROS);
         else if (keep || f->kept[i])
@@ -403,11 +404,11 @@ static struct names image_names(enum fate fate)
     size_t n = disk_model.moves_n;
     size_t first_n = fate == DROP_ALL ? 0
                      : fate == PREFIX || fate == TORN || fate == ZEROS
-                         ? (size_t)below(n + 1)
+                         ? (size_t)chance_of(n + 1)
                          : n;
 
     for (size_t i = 0; i < n; i++)
-        if (fate == SUBSET ? below(2) == 0 : i < first_n)
+        if (fate == SUBSET ? chance_of(2) == 0 : i < first_n)
             move_apply(&ns, &disk_model.entries[disk_model.moves[i]],
                        disk_model.move_file[i]);
     return ns;
@@ -429,7 +430,7 @@ static void image_make(const char *folder, enum fate fate)
 {
     static struct bytes b;
     struct names ns = image_names(fate);
-    size_t chosen = fate == FLIP ? (size_t)below(ns.n) : ns.n;
+    size_t chosen = fate == FLIP ? (size_t)chance_of(ns.n) : ns.n;
     char path[4096];
 
     folder_wipe(folder);
@@ -444,8 +445,8 @@ static void image_make(const char *folder, enum fate fate)
             continue;
         file_content(disk_model.files[ns.rows[i].file], fate, &b);
         if (i == chosen && b.len > 0) {
-            for (uint64_t n = 1 + below(3); n > 0; n--)
-                b.p[below(b.len)] ^= (uint8_t)(1u << below(8));
+            for (uint64_t n = 1 + chance_of(3); n > 0; n--)
+                b.p[chance_of(b.len)] ^= (uint8_t)(1u << chance_of(8));
             snprintf(flipped, sizeof flipped, "%s", ns.rows[i].path);
         }
         snprintf(path, sizeof path, "%s/%s", folder, ns.rows[i].path);

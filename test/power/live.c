@@ -85,15 +85,15 @@ static void give_programme(int which)
 {
     static struct letter l;
     struct town_bulletin rows[4];
-    size_t n = 1 + below(4);
+    size_t n = 1 + chance_of(4);
     int64_t at_ms = box_at_ms();
 
     memset(rows, 0, sizeof rows);
     for (size_t i = 0; i < n; i++) {
-        rows[i].id = (uint8_t)(1 + below(250));
-        rows[i].content = &contents[below(BOX_CONTENTS)];
+        rows[i].id = (uint8_t)(1 + chance_of(250));
+        rows[i].content = &contents[chance_of(BOX_CONTENTS)];
         for (size_t k = 0; k < 4; k++) {
-            at_ms += 2500 + (int64_t)below(9000);
+            at_ms += 2500 + (int64_t)chance_of(9000);
             rows[i].starts[k] = at_ms;
         }
     }
@@ -108,7 +108,7 @@ static void give_trust(void)
     static struct letter l;
 
     trust_number = (uint64_t)box_at_ms();
-    town_trust(&town, trust_number, below(2) == 0 ? &town.second : NULL,
+    town_trust(&town, trust_number, chance_of(2) == 0 ? &town.second : NULL,
                box_at_ms(), &l);
     box_give("trust", "vn/08", false, l.data, l.len);
 }
@@ -117,18 +117,18 @@ static void give_command(void)
 {
     static struct letter l;
 
-    town_command(&town, below(3) == 0 ? -1 : (int)below(101), 0, NULL, NULL,
-                 box_at_ms(), &l);
+    town_command(&town, chance_of(3) == 0 ? -1 : (int)chance_of(101), 0, NULL,
+                 NULL, box_at_ms(), &l);
     box_says(SAYS_COMMAND, "", (struct loa_bytes){l.data, l.len}, 0);
     box_give("command", OWN, true, l.data, l.len);
 }
 
 static void one_step(void)
 {
-    switch (below(10)) {
+    switch (chance_of(10)) {
         case 0:
         case 1:
-            give_programme(below(3) == 0 ? 1 : 0);
+            give_programme(chance_of(3) == 0 ? 1 : 0);
             break;
         case 2:
             give_trust();
@@ -148,7 +148,7 @@ static void one_step(void)
                 box_connect();
             break;
     }
-    box_run(box_at_ms() + 500 + (int64_t)below(5000), below(4) != 0);
+    box_run(box_at_ms() + 500 + (int64_t)chance_of(5000), chance_of(4) != 0);
 }
 
 static int write_identity(const char *path)
@@ -183,13 +183,13 @@ int main(int argc, char *argv[])
     say_read();
     if (life == 0)
         prefill();
-    if (box_boot(below(UINT64_MAX)) != LOA_OK)
+    if (box_boot(chance_of(UINT64_MAX)) != LOA_OK)
         return 1;
     box_connect();
     give_programme(0);
     for (int i = 0; i < STEPS; i++)
         one_step();
-    if (below(2) == 0)
+    if (chance_of(2) == 0)
         box_event(SPEAKER_STOPPING);
     box_kill();
     return 0;

@@ -180,7 +180,7 @@ static void one_image(void)
         exit(2);
     lseek(log_fd, 0, SEEK_SET);
     seed_with(seed * 1000003 + number);
-    fate = (enum fate)below(FATES);
+    fate = (enum fate)chance_of(FATES);
     image_make(folder, fate);
     if (make_only)
         return;
@@ -305,7 +305,7 @@ static int run_cut(const char *log)
     for (size_t i = 0; i < disk_model.n; i++)
         take_entry(i);
     ns = names_now();
-    image_make(folder, fates[below(5)]);
+    image_make(folder, fates[chance_of(5)]);
     f = fopen(log, "ab");
     fwrite(&h, sizeof h, 1, f);
     for (size_t i = 0; i < ns.n; i++)

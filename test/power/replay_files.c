@@ -87,7 +87,7 @@ static void one(const char *folder, size_t at, unsigned long k, uint64_t seed)
 
     seed_with(seed * 1000003 + k);
     do
-        fate = (enum fate)below(FATES);
+        fate = (enum fate)chance_of(FATES);
     while (fate == FLIP);
     image_make(folder, fate);
     for (size_t i = 0; i < rows_n; i++) {

@@ -41,7 +41,7 @@ static int write_identities(const char *folder)
         struct loa_bytes body = {(uint8_t *)text, 0};
 
         for (size_t k = 0; k < sizeof id.seed; k++)
-            id.seed[k] = (uint8_t)below(256);
+            id.seed[k] = (uint8_t)chance_of(256);
         loa_key_from_seed(&id.key, id.seed);
         if (loa_identity_format(&id, text, sizeof text) != LOA_OK)
             return 1;
@@ -84,12 +84,12 @@ static int write_states(const char *folder)
 
     snprintf(path, sizeof path, "%s/state", folder);
     for (int i = 0; i < WRITES; i++) {
-        struct loa_bytes body = {bytes, 1 + (size_t)below(sizeof bytes)};
+        struct loa_bytes body = {bytes, 1 + (size_t)chance_of(sizeof bytes)};
         unsigned long before_n;
         int error;
 
         for (size_t k = 0; k < body.len; k++)
-            bytes[k] = (uint8_t)below(256);
+            bytes[k] = (uint8_t)chance_of(256);
         mark('b', "state", body);
         if (io_state_open(&s, path) != LOA_OK) {
             perror(path);

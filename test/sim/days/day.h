@@ -4,6 +4,7 @@
 #ifndef LOA_SIM_DAY_H
 #define LOA_SIM_DAY_H
 
+#include "chance.h"
 #include "world.h"
 
 #include "model.h"
@@ -14,7 +15,6 @@ static struct town town;
 static struct world w;
 static struct town_content contents[CONTENTS];
 static struct letter packets[CONTENTS][TOWN_FRAMES_MAX / LOA_PACKET_FRAMES];
-static uint64_t rng;
 static uint64_t trace[2]; /* Of everything that the device did. */
 
 static struct {
@@ -40,20 +40,7 @@ static struct {
     unsigned lost_percent;
 } d;
 
-/* --- chance, time, trace -------------------------------------------------- */
-
-static uint64_t chance_of(uint64_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return below > 0 ? (rng >> 11) % below : 0;
-}
-
-static bool likely(unsigned percent)
-{
-    return chance_of(100) < percent;
-}
+/* --- time, trace ---------------------------------------------------------- */
 
 static int64_t true_ms(void)
 {
@@ -235,17 +222,9 @@ static void head(const uint8_t *nonce)
     }
 }
 
-static int content_of(const uint8_t *key)
+static void push(ptrdiff_t c, unsigned lost_percent)
 {
-    for (int c = 0; c < CONTENTS; c++)
-        if (memcmp(key, contents[c].m.stream_key, LOA_KEY_BYTES) == 0)
-            return c;
-    return -1;
-}
-
-static void push(int c, unsigned lost_percent)
-{
-    for (uint32_t k = 0; c >= 0 && k < contents[c].m.packets_n; k++)
+    for (uint32_t k = 0; k < contents[c].m.packets_n; k++)
         if (!likely(lost_percent))
             world_give(&w, "content", NULL, false, &packets[c][k], false);
 }
@@ -256,8 +235,13 @@ static void answer(void)
     struct wire_want want = w.want;
 
     w.want.streams_n = 0;
-    for (size_t i = 0; reachable() && i < want.streams_n; i++)
-        push(content_of(want.streams[i].stream_key), d.lost_percent);
+    for (size_t i = 0; reachable() && i < want.streams_n; i++) {
+        const struct town_content *c =
+            town_content_of(contents, CONTENTS, want.streams[i].stream_key);
+
+        if (c != NULL)
+            push(c - contents, d.lost_percent);
+    }
     if (w.asked_n != d.asked_n) {
         d.asked_n = w.asked_n;
         deliver_all();

@@ -14,6 +14,7 @@
  *
  *     sim_speaker [FIRST_SEED [SEEDS]] */
 
+#include "chance.h"
 #include "world.h"
 
 #define CONTENTS 6
@@ -26,20 +27,6 @@ static struct town town;
 static struct world w;
 static struct town_content contents[CONTENTS];
 static unsigned long seed;
-static uint64_t rng;
-
-static uint64_t chance_of(uint64_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return below > 0 ? (rng >> 11) % below : 0;
-}
-
-static bool likely(unsigned percent)
-{
-    return chance_of(100) < percent;
-}
 
 #define HOLD(what, condition)                                       \
     do {                                                            \
@@ -262,18 +249,17 @@ static void answer_want(unsigned lost_percent)
     struct wire_want want = w.want;
 
     w.want.streams_n = 0;
-    for (size_t i = 0; i < want.streams_n; i++)
-        for (int c = 0; c < CONTENTS; c++) {
-            if (memcmp(want.streams[i].stream_key, contents[c].m.stream_key,
-                       LOA_KEY_BYTES) != 0)
+    for (size_t i = 0; i < want.streams_n; i++) {
+        const struct town_content *c =
+            town_content_of(contents, CONTENTS, want.streams[i].stream_key);
+
+        for (uint32_t k = 0; c != NULL && k < c->m.packets_n; k++) {
+            if (likely(lost_percent))
                 continue;
-            for (uint32_t k = 0; k < contents[c].m.packets_n; k++) {
-                if (likely(lost_percent))
-                    continue;
-                town_packet(&contents[c], k, NULL, &l);
-                world_give(&w, "content", NULL, false, &l, false);
-            }
+            town_packet(c, k, NULL, &l);
+            world_give(&w, "content", NULL, false, &l, false);
         }
+    }
 }
 
 static void storm_event(void)

@@ -160,6 +160,18 @@ UNUSED static void town_content(struct town_content *c,
     c->m.bytes = frames_n * sizeof c->frames[0];
 }
 
+/* The content of that stream, among n; NULL: none. */
+UNUSED static const struct town_content *town_content_of(
+    const struct town_content *all,
+    size_t n,
+    const uint8_t stream_key[LOA_KEY_BYTES])
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(all[i].m.stream_key, stream_key, LOA_KEY_BYTES) == 0)
+            return &all[i];
+    return NULL;
+}
+
 static ProtobufCBinaryData bin(const void *p, size_t len)
 {
     return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)p};
