@@ -102,6 +102,7 @@ static void on_content(void *data, int status, const PGresult *res)
     if (status != LOA_OK || PQntuples(res) == 0)
         return;
     s->done_n++;
+    stats_add(s->stats, STATS_DELETED, 1);
     log_info("content.deleted", "text=the grace is over and nobody needs it");
     s->deleted(s->data, pg_get_bytes(res, 0, 0, &len));
 }
@@ -118,6 +119,23 @@ static void on_due(void *data, int status, const PGresult *res)
     s->due = SWEEP_DUE;
 }
 
+static void note_answer(struct sweep *s,
+                        enum release_answer answer,
+                        const char *why)
+{
+    if (answer == RELEASE_UNKNOWN && !s->silent)
+        log_warn("content.waiting",
+                 "text=the scheduler does not say whether a content may be "
+                 "deleted; it stays");
+    if (answer == RELEASE_UNKNOWN)
+        stats_add(s->stats, STATS_DELETE_UNANSWERED, 1);
+    if (answer == RELEASE_IN_USE) {
+        stats_add(s->stats, STATS_DELETE_IN_USE, 1);
+        log_info("content.saved", "text=%s", why);
+    }
+    s->silent = answer == RELEASE_UNKNOWN;
+}
+
 static void on_released(void *data,
                         enum release_answer answer,
                         const char *vi,
@@ -128,13 +146,7 @@ static void on_released(void *data,
     (void)vi;
     if (s->closed)
         return;
-    if (answer == RELEASE_UNKNOWN && !s->silent)
-        log_warn("content.waiting",
-                 "text=the scheduler does not say whether a content may be "
-                 "deleted; it stays");
-    if (answer == RELEASE_IN_USE)
-        log_info("content.saved", "text=%s", en);
-    s->silent = answer == RELEASE_UNKNOWN;
+    note_answer(s, answer, en);
     s->due = answer == RELEASE_FREE     ? SWEEP_FREE
              : answer == RELEASE_IN_USE ? SWEEP_IN_USE
                                         : SWEEP_NONE;

@@ -11,11 +11,13 @@
 
 #include "common/pg.h"
 #include "content-ingest/io_release.h"
+#include "content-ingest/stats.h"
 
 struct sweep {
     uv_loop_t *loop;
     struct pg *pg;
     struct release *release;
+    struct stats *stats;
     uint64_t delete_grace_ms;
     /* Whether contents may be deleted now. */
     bool (*may_delete)(void *data);

@@ -56,6 +56,7 @@ static void wire_modules(struct app *a)
     a->needs_io.pg = a->sender.pg = a->sweep.pg = a->exports.pg = pg;
     a->uploads.stats = a->contents.stats = a->jobs.stats = &a->stats;
     a->needs_io.stats = a->sender.stats = a->exports.stats = &a->stats;
+    a->sweep.stats = &a->stats;
     a->jobs.loop = a->needs_io.loop = a->sender.loop = &s->loop;
     a->sweep.loop = a->exports.loop = &s->loop;
     a->uploads.data = a->jobs.data = a->needs_io.data = a;

@@ -109,6 +109,21 @@ static const struct metric metrics[STATS_N] = {
     [STATS_EXPORTS] = METRIC_COUNTER_INIT("loa_content_exports_total",
                                           "Ogg Opus files made",
                                           NULL),
+    [STATS_DELETED] =
+        METRIC_COUNTER_INIT("loa_content_deletions_total",
+                            "Contents whose grace was over, by what became of "
+                            "them; unanswered: tried again",
+                            "outcome=\"deleted\""),
+    [STATS_DELETE_IN_USE] =
+        METRIC_COUNTER_INIT("loa_content_deletions_total",
+                            "Contents whose grace was over, by what became of "
+                            "them; unanswered: tried again",
+                            "outcome=\"in-use\""),
+    [STATS_DELETE_UNANSWERED] =
+        METRIC_COUNTER_INIT("loa_content_deletions_total",
+                            "Contents whose grace was over, by what became of "
+                            "them; unanswered: tried again",
+                            "outcome=\"unanswered\""),
     [STATS_FREE_BYTES] = METRIC_GAUGE_INIT("loa_content_disk_free_bytes",
                                            "Free bytes of the watched disk",
                                            NULL),

@@ -18,7 +18,7 @@ struct config {
     unsigned keep_receipts_days, keep_health_days;
 };
 
-enum { COUNTERS_N = 10 }; /* Of io_out.c's table. */
+enum { COUNTERS_N = 11 }; /* Of io_out.c's table. */
 
 struct collector {
     struct config conf;
@@ -45,7 +45,7 @@ struct collector {
     bool store_open;
     struct metric counters[COUNTERS_N];
     uint64_t receipts_n, disbelieved_n, malformed_n, refused_n, busy_n;
-    uint64_t unsaved_n;
+    uint64_t unsaved_n, housekept_n;
     uint64_t complained_n, complained_ms; /* Turned away, as the log has it. */
 };
 

@@ -59,8 +59,11 @@ static void on_save(uv_timer_t *t)
 
 static void on_housekept(void *data, int status)
 {
-    (void)data;
-    if (status != LOA_OK)
+    struct collector *c = data;
+
+    if (status == LOA_OK)
+        c->housekept_n++;
+    else
         log_warn("partitions.undropped", "text=%s; tried again later",
                  loa_strerror(status));
 }

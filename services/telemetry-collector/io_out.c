@@ -195,6 +195,10 @@ static const struct metric counters[] = {
     METRIC_COUNTER_INIT("loa_telemetry_health_dropped_total",
                         "Health reports that the database refused",
                         NULL),
+    METRIC_COUNTER_INIT(
+        "loa_telemetry_housekeeping_total",
+        "Times that months were made ahead and old ones dropped",
+        NULL),
     METRIC_GAUGE_INIT("loa_telemetry_devices", "Devices known", NULL),
     METRIC_GAUGE_INIT("loa_telemetry_devices_max",
                       "Devices that may be known",
@@ -216,7 +220,8 @@ void io_out_collect(struct collector *c)
         (double)c->malformed_n, (double)c->refused_n,
         (double)c->busy_n,      (double)c->presence.turned_away_n,
         (double)c->unsaved_n,   (double)c->store.health_dropped_n,
-        (double)c->presence.n,  (double)c->presence.max};
+        (double)c->housekept_n, (double)c->presence.n,
+        (double)c->presence.max};
 
     for (int i = 0; i < COUNTERS_N; i++)
         metric_set(&c->counters[i], values[i]);
