@@ -7,6 +7,7 @@ it, for tests.
         s.start(); s.kill(); s.stop()
         answer = Asker(broker.connect(lan), lan).scheduler(add=...)
 """
+import contextlib
 import glob
 import os
 import queue
@@ -107,6 +108,19 @@ class Postgres:
 
     def one(self, sql):
         return self.query(sql)[0][0]
+
+    @contextlib.contextmanager
+    def holding(self, sql):
+        """A transaction that has done this and is open until the end."""
+        with subprocess.Popen(
+                ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1",
+                 self.conninfo("loa")], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True) as p:
+            p.stdin.write(f"BEGIN; {sql};\n\\echo held\n")
+            p.stdin.flush()
+            assert p.stdout.readline() == "held\n", sql
+            yield
+            p.stdin.write("COMMIT;\n")
 
     def __enter__(self):
         try:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import numpy as np
 
@@ -112,6 +113,15 @@ class Province(Stack):
     def halt(self, name):
         """Stop it for good."""
         self.processes.pop(name).stop()
+
+    def metric(self, service, sample):
+        """The value of a sample (labels included) of /metrics, or 0."""
+        url = f"http://127.0.0.1:{self.service_port(service)}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as r:
+            for line in r.read().decode().splitlines():
+                if line.startswith(sample + " "):
+                    return float(line.split()[-1])
+        return 0
 
     def retained(self, who, topic, limit_s=5):
         """The payload of a retained message, or None."""

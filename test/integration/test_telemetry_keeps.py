@@ -3,7 +3,6 @@ that the database refuses, states that a broker drops, months that are young."""
 import os
 import re
 import subprocess
-import threading
 import time
 
 import pytest
@@ -277,14 +276,12 @@ def test_one_commit_for_more_devices_than_may_be_unacknowledged(pg):
         w.service.start()
         pole = [w.ministry.device(f"pole_{i}", AREA) for i in range(n)]
         assert w.client.subscribe("loa/1/down/ack/vn/08/#") == 1
-        lock = threading.Thread(target=pg.query, args=(
-            "BEGIN; LOCK TABLE telemetry.receipt IN SHARE MODE; "
-            "SELECT pg_sleep(6); COMMIT",))
-        lock.start()
-        time.sleep(0.5)
-        for p in pole:
-            w.receipts(p, raw(receipt(1)))
-        lock.join()
+        with pg.holding("LOCK TABLE telemetry.receipt IN SHARE MODE"):
+            for p in pole:
+                w.receipts(p, raw(receipt(1)))
+            wait_until(lambda: w.service.metric(
+                "loa_telemetry_receipts_total") == n, "all taken", 60)
+            assert w.count("receipt") == 0
         acked = set()
         while len(acked) < n:
             m = w.client.wait_message()
@@ -356,14 +353,15 @@ def test_an_old_state_moved_a_device_back_where_it_was(pg):
 
         def where():
             return pg.query("SELECT area, session, last_seen < '1990-01-01' "
-                            "FROM telemetry.device")
+                            "FROM telemetry.device WHERE device = 'pole_1'")
         w.service.start()
         wait_until(lambda: where() == [["vn/08/071", "2", "t"]], "it is there")
         # A state that is only retained does not say that it lives.
         w.state("pole_1", "vn/08/070", session=1)
         w.health("pole_1", "vn/08/071")
         wait_until(lambda: where() == [["vn/08/071", "2", "f"]], "it lives")
-        time.sleep(0.6)
+        w.state("pole_2", "vn/08/070", session=1)  # Saved later than all that.
+        wait_until(lambda: w.count("device") == 2, "the next is saved")
         assert where() == [["vn/08/071", "2", "f"]]
 
 
@@ -410,6 +408,11 @@ def old_rows(pg, days, late_too=False):
              f"{at}, 0, 0, 0, 0, 0, false, 0, 0, 0, 0, 0, 0")
 
 
+def housekept(w, times):
+    wait_until(lambda: w.service.metric("loa_telemetry_housekeeping_total")
+               >= times, "months are looked after")
+
+
 def test_months_were_never_dropped(pg, shift):
     with World(pg, "--housekeeping-interval", "200ms", "--keep-health-days",
                "40") as w:
@@ -440,13 +443,13 @@ def test_months_were_never_dropped(pg, shift):
         # A clock that runs ahead makes its months, and drops nothing.
         w.service.start(LD_PRELOAD=shift, CLOCK_SHIFT_S=str(900 * DAY_S))
         wait_until(lambda: month(900) in months(pg, "receipt"), "made ahead")
-        time.sleep(1)
+        housekept(w, 2)
         assert month(-399) in months(pg, "receipt")
         assert w.count("receipt") == 3
         w.service.stop()
         # So does one that runs behind.
         w.service.start(LD_PRELOAD=shift, CLOCK_SHIFT_S=str(-300 * DAY_S))
-        time.sleep(1)
+        housekept(w, 2)
         assert month(-399) in months(pg, "receipt")
         w.service.stop()
         # 400 days on, by both clocks: the database's is the rows' age.
@@ -460,19 +463,15 @@ def test_a_backup_kept_the_collector_from_starting(pg):
     """It holds the tables while a month is to be made."""
     with World(pg) as w:
         pg.query(f"DROP TABLE telemetry.receipt_{month(0)}")
-        backup = threading.Thread(target=pg.query, args=(
-            "BEGIN; LOCK TABLE telemetry.receipt_default IN ACCESS SHARE MODE; "
-            "SELECT pg_sleep(8); COMMIT",))
-        backup.start()
-        time.sleep(0.5)
-        w.service.start()
-        assert "event=partitions.unmade" in w.service.log()
-        pole = w.ministry.device("pole_1", AREA)
-        assert w.client.subscribe(f"loa/1/down/ack/{AREA}/@pole_1") == 1
-        w.receipts(pole, raw(receipt(1)))
-        assert w.ack(pole).committed_sequence == 1
-        assert w.count("receipt_default") == 1
-        backup.join()
+        with pg.holding("LOCK TABLE telemetry.receipt_default "
+                        "IN ACCESS SHARE MODE"):
+            w.service.start()
+            assert "event=partitions.unmade" in w.service.log()
+            pole = w.ministry.device("pole_1", AREA)
+            assert w.client.subscribe(f"loa/1/down/ack/{AREA}/@pole_1") == 1
+            w.receipts(pole, raw(receipt(1)))
+            assert w.ack(pole).committed_sequence == 1
+            assert w.count("receipt_default") == 1
         w.service.kill()
         w.service.start()
         assert w.count("receipt_default") == 0 and w.count("receipt") == 1
