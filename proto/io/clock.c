@@ -20,6 +20,11 @@ int64_t clock_wall_ms(void)
     return clock_wall_us() / 1000;
 }
 
+int64_t clock_boot_ms(void)
+{
+    return now_us(CLOCK_BOOTTIME) / 1000;
+}
+
 uint64_t clock_mono_us(void)
 {
     return (uint64_t)now_us(CLOCK_MONOTONIC);

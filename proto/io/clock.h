@@ -9,6 +9,10 @@
 int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);
 
+/* CLOCK_BOOTTIME: nobody sets it either, and it goes on while the machine is
+ * suspended. For how long it really was, not for timers. */
+int64_t clock_boot_ms(void);
+
 /* CLOCK_MONOTONIC: for deadlines and intervals. */
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);

@@ -20,20 +20,23 @@ enum clockwatch {
     CLOCK_MOVED,  /* Not compared yet, or not since it moved: compare now. */
     CLOCK_EARLY,  /* It is before our own certificate begins. */
     CLOCK_APART,  /* The database has another time. */
-    CLOCK_JUMPED, /* Ahead, by more than a day while we ran; until it comes
-                     back, or somebody who knows better starts us again. */
+    CLOCK_JUMPED, /* Ahead, by more than a day at once while we ran; until it
+                     comes back, or somebody who knows better starts us again.
+                     Nothing here can tell a virtual machine that was paused
+                     from a clock that is wrong. */
 };
 
 struct clock_guard {
     int64_t not_before_ms; /* Of our own certificate. */
     bool known;            /* offset_ms was believed once. */
-    int64_t offset_ms;     /* Wall less monotonic time, when last believed. */
+    int64_t offset_ms;     /* Wall less boot time, when last believed. */
     int64_t apart_ms;      /* Ours less the database's; 0: they agree. */
 };
 
 void clockwatch_init(struct clock_guard *g, int64_t not_before_ms);
 
-/* What to think of at_ms (wall) at now_ms (monotonic). */
+/* What to think of at_ms (wall) at now_ms (boot time: monotonic, and it counts
+ * while the machine is suspended; else each long sleep would be a jump). */
 enum clockwatch clockwatch_look(const struct clock_guard *g,
                                 int64_t at_ms,
                                 int64_t now_ms);

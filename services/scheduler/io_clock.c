@@ -7,7 +7,7 @@
 static void compared(struct io_clock *c, const PGresult *res)
 {
     clockwatch_compared(&c->guard, c->asked_at_ms, clock_wall_ms(),
-                        (int64_t)clock_mono_ms(), pg_get_time_ms(res, 0, 0));
+                        clock_boot_ms(), pg_get_time_ms(res, 0, 0));
     c->due_ms = clock_mono_ms() + IO_CLOCK_COMPARE_MS;
     (void)io_clock_believed(c);
 }
@@ -32,7 +32,7 @@ int io_clock_open(struct io_clock *c, struct service *service)
 bool io_clock_believed(struct io_clock *c)
 {
     enum clockwatch state =
-        clockwatch_look(&c->guard, clock_wall_ms(), (int64_t)clock_mono_ms());
+        clockwatch_look(&c->guard, clock_wall_ms(), clock_boot_ms());
 
     if (state == c->state)
         return state == CLOCK_BELIEVED;
@@ -42,8 +42,12 @@ bool io_clock_believed(struct io_clock *c)
     else
         log_line(state == CLOCK_MOVED ? LOG_WARN : LOG_ERROR, "clock.doubted",
                  "why=%s ahead_of_database_s=%lld text=nothing is planned and "
-                 "no head is signed",
-                 clockwatch_name(state), (long long)c->guard.apart_ms / 1000);
+                 "no head is signed%s",
+                 clockwatch_name(state), (long long)c->guard.apart_ms / 1000,
+                 state == CLOCK_JUMPED
+                     ? "; set the clock, or, if it is right now, start the "
+                       "scheduler again"
+                     : "");
     return state == CLOCK_BELIEVED;
 }
 

@@ -1,5 +1,6 @@
 /* LD_PRELOAD: a machine whose clock is off by CLOCK_SHIFT_S seconds, or by what
- * the file CLOCK_SHIFT_FILE says at each look at the clock. */
+ * the file CLOCK_SHIFT_FILE says at each look at the clock. A second number in
+ * the file: of these seconds it was asleep for so many. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,20 +8,22 @@
 #include <time.h>
 #include <unistd.h>
 
-static long shift_s(void)
+static long shift_s(int asleep)
 {
     const char *path = getenv("CLOCK_SHIFT_FILE");
     const char *fixed = getenv("CLOCK_SHIFT_S");
-    char text[32] = "";
+    char text[64] = "", *rest;
+    long seconds;
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd >= 0) {
         if (read(fd, text, sizeof text - 1) < 0)
             text[0] = '\0';
         close(fd);
-        return atol(text);
+        seconds = strtol(text, &rest, 10);
+        return asleep ? strtol(rest, NULL, 10) : seconds;
     }
-    return fixed == NULL ? 0 : atol(fixed);
+    return fixed == NULL || asleep ? 0 : atol(fixed);
 }
 
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -32,7 +35,9 @@ int clock_gettime(clockid_t id, struct timespec *t)
         *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
     rv = real(id, t);
     if (rv == 0 && id == CLOCK_REALTIME)
-        t->tv_sec += shift_s();
+        t->tv_sec += shift_s(0);
+    if (rv == 0 && id == CLOCK_BOOTTIME)
+        t->tv_sec += shift_s(1);
     return rv;
 }
 

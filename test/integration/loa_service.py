@@ -53,9 +53,10 @@ class Shift:
         self.env = {"LD_PRELOAD": library, "CLOCK_SHIFT_FILE": self.path}
         self.set(seconds)
 
-    def set(self, seconds):
+    def set(self, seconds, asleep=0):
+        """`asleep`: of these, the machine was suspended for so many."""
         with open(self.path + ".new", "w", encoding="ascii") as f:
-            f.write(str(int(seconds)))
+            f.write(f"{int(seconds)} {int(asleep)}")
         os.chmod(self.path + ".new", 0o644)
         os.rename(self.path + ".new", self.path)
 

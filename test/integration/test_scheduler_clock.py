@@ -130,6 +130,21 @@ def test_clock_that_jumps_plans_nothing_until_it_is_back(world):
     assert version < world.version() <= now_ms()
 
 
+@pytest.mark.parametrize("world", ["together"], indirect=True)
+def test_machine_that_slept_over_the_weekend_plans_on(world):
+    """Monotonic time stands still while a machine is suspended: the clock
+    seemed to have jumped, and nothing was planned until somebody started the
+    scheduler again."""
+    world.service.start()
+    assert world.add(now_ms() + HOUR, days=30).status.code == OK
+    version = world.version()
+    world.shift.set(3 * DAY_S, asleep=3 * DAY_S)
+    wait_until(lambda: world.version() > version + 2 * DAY,
+               "programmes of three days later")
+    wait_until(world.service.ready, "it is believed")
+    assert world.service.metric("loa_scheduler_clock_doubted") == 0
+
+
 @pytest.mark.parametrize("world", ["apart"], indirect=True)
 def test_staff_are_told_that_the_clock_is_in_doubt(world):
     world.shift.set(HOUR // 1000)       # The database knows better.
