@@ -143,7 +143,8 @@ struct table {
 };
 void table_init(struct table *t, size_t columns_n, ...);
 void table_row(struct table *t, ...); /* columns_n strings; copied. */
-void table_print(const struct ctl *c, struct table *t); /* And free. */
+void table_print(const struct ctl *c, const struct table *t);
+void table_free(struct table *t);
 
 /* "2026-12-01 17:00:05" in Asia/Ho_Chi_Minh; 0 is "-". */
 const char *out_time(int64_t at_ms, char buf[32]);

@@ -115,7 +115,7 @@ static void print_row(const struct ctl *c,
     putchar('\n');
 }
 
-void table_print(const struct ctl *c, struct table *t)
+void table_print(const struct ctl *c, const struct table *t)
 {
     size_t widths[16] = {0};
 
@@ -126,6 +126,10 @@ void table_print(const struct ctl *c, struct table *t)
     }
     for (size_t row = 0; row < t->rows_n; row++)
         print_row(c, t, row, widths);
+}
+
+void table_free(struct table *t)
+{
     for (size_t k = 0; k < t->rows_n * t->columns_n; k++)
         free(t->cells[k]);
     free(t->cells);

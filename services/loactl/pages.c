@@ -59,6 +59,7 @@ int pages_print(struct pages_list *l, int rc, const char *vi, const char *en)
         table_print(c, &l->table);
     if (rc == CTL_OK && !any && vi != NULL)
         ctl_empty(c, vi, en);
+    table_free(&l->table);
     json_decref(l->rows);
     return rc;
 }
