@@ -240,7 +240,7 @@ static int run_show(struct ctl *c)
     static struct loa_identity id;
     static uint8_t memory[8192];
     char key[64], root[64] = "";
-    json_t *certificates = json_array();
+    json_t *certificates;
 
     if (!ctl_read_identity(c, c->positionals[0], &id))
         return CTL_USAGE;
@@ -249,6 +249,7 @@ static int run_show(struct ctl *c)
         (id.root_known && loa_base64((struct loa_bytes){id.root, LOA_KEY_BYTES},
                                      root, sizeof root) != LOA_OK))
         return CTL_FAILED;
+    certificates = json_array();
     if (!c->json)
         printf("key  %s\nroot %s\n", key, root);
     for (size_t i = 0; i < id.certificates_n; i++) {
