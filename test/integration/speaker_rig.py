@@ -18,6 +18,7 @@ import ctypes.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -301,7 +302,15 @@ class Rig:
         with open(os.path.join(self.folder, "mosquitto.log"), "ab") as log:
             self.broker = subprocess.Popen(["mosquitto", "-c", conf],
                                            stdout=log, stderr=log)
-        time.sleep(0.2)
+        wait_until(self._answers, "broker listens")
+
+    def _answers(self):
+        assert self.broker.poll() is None, "broker ended"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def stop_broker(self, how=signal.SIGTERM):
         if self.broker is not None:
