@@ -44,16 +44,17 @@ static const struct pg_stmt stmts[] = {
          "  ORDER BY area LIMIT 16) AS slice) n ON true"
          " LEFT JOIN LATERAL (SELECT envelope, approved_at FROM approval a"
          "  WHERE a.content_hash = p.content_hash AND a.expires_at > now()"
-         "  ORDER BY approved_at DESC LIMIT 8) a ON true"
+         "  ORDER BY approved_at DESC LIMIT 64) a ON true"
          " ORDER BY p.created_at DESC, p.content_hash DESC, a.approved_at DESC",
          5, PG_ROWS, true},
     [STMT_MANIFEST] =
         {"content_manifest",
-         "SELECT manifest, (SELECT count(*) FROM approval a WHERE"
-         " a.content_hash = c.content_hash AND a.approval_id <> $2"
-         " AND a.expires_at > now())"
-         " FROM content c WHERE content_hash = $1",
-         2, PG_MAYBE, true},
+         "SELECT c.manifest, a.envelope FROM content c LEFT JOIN LATERAL"
+         " (SELECT envelope FROM approval a"
+         "  WHERE a.content_hash = c.content_hash AND a.approval_id <> $2"
+         "  AND a.expires_at > now() LIMIT 64) a ON true"
+         " WHERE c.content_hash = $1",
+         2, PG_ROWS, true},
     [STMT_APPROVE] =
         {"approval_insert",
          "INSERT INTO approval (approval_id, content_hash, envelope, area,"
@@ -136,7 +137,7 @@ static void on_found(void *data, int status, const PGresult *res)
     else if (t->find.by_hash && PQntuples(res) == 0)
         reply_refusal(t->call, REFUSE_CONTENT_UNKNOWN);
     else
-        list_answer(t->call, res, t->find.limit);
+        list_answer(t->contents, t->call, res, t->find.limit);
 }
 
 static void find(struct contents_slot *t)
@@ -225,6 +226,22 @@ static void approve(struct contents_slot *t)
     change(t, &stmts[STMT_APPROVE], values, on_approved);
 }
 
+/* Those of who was revoked since hold nothing, and keep nobody from approving
+ * the content anew. */
+static bool has_room(struct contents *s, const PGresult *res)
+{
+    int valid_n = 0;
+
+    for (int row = 0; row < PQntuples(res) && !pg_is_null(res, row, 1); row++) {
+        struct loa_bytes a;
+
+        a.data = pg_get_bytes(res, row, 1, &a.len);
+        valid_n += !list_revoked(s, a);
+    }
+    return PQntuples(res) < CONTENT_APPROVALS_KEPT_MAX &&
+           valid_n < CONTENT_APPROVALS_MAX;
+}
+
 static void on_manifest(void *data, int status, const PGresult *res)
 {
     struct contents_slot *t = data;
@@ -242,7 +259,7 @@ static void on_manifest(void *data, int status, const PGresult *res)
     manifest = pg_get_bytes(res, 0, 0, &len);
     if (len != t->manifest_len || memcmp(manifest, t->manifest, len) != 0)
         reply_refusal(t->call, REFUSE_APPROVAL_DIFFERENT);
-    else if (pg_get_i64(res, 0, 1) >= CONTENT_APPROVALS_MAX)
+    else if (!has_room(t->contents, res))
         reply_refusal(t->call, REFUSE_APPROVALS_FULL);
     else
         approve(t);

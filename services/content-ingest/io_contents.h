@@ -10,7 +10,9 @@
 #include "content-ingest/wire.h"
 
 #define CONTENT_APPROVALS_MAX 8 /* Valid ones that an answer shows. */
-#define CONTENT_NEEDED_MAX 16   /* Areas that an answer names. */
+/* Looked at; more are not kept, although approvers may have been revoked. */
+#define CONTENT_APPROVALS_KEPT_MAX 64
+#define CONTENT_NEEDED_MAX 16 /* Areas that an answer names. */
 /* A manifest and eight certificates; so many of them fit into an answer. */
 #define CONTENT_APPROVAL_LEN_MAX 6900
 

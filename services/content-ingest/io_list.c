@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "content-ingest/io_contents.h"
 #include "content-ingest/io_reply.h"
 #include "loa/v1/services.pb-c.h"
 
@@ -51,9 +50,26 @@ static bool same(const PGresult *res, int a, int b)
                   LOA_HASH_BYTES) == 0;
 }
 
+bool list_revoked(struct contents *s, struct loa_bytes approval)
+{
+    struct loa_certificate leaf;
+    struct loa_envelope e;
+
+    loa_arena_reset(s->arena);
+    if (loa_envelope_parse(s->arena, approval, &e) != LOA_OK ||
+        e.signatures_n == 0)
+        return true;
+    return loa_trust_chain(&s->trust->trust, e.signatures[0].key,
+                           e.certificates, e.certificates_n, 0, false,
+                           &leaf) == LOA_VERDICT_REVOKED;
+}
+
 /* Read the content whose first row is `row`; returns the row behind its last.
  */
-static int read_item(const PGresult *res, int row, struct list_item *item)
+static int read_item(struct contents *s,
+                     const PGresult *res,
+                     int row,
+                     struct list_item *item)
 {
     Loa__V1__Content *c = &item->content;
     int first = row;
@@ -69,13 +85,22 @@ static int read_item(const PGresult *res, int row, struct list_item *item)
     c->deleting = pg_get_bool(res, row, 5);
     c->approvals = item->approvals;
     split_areas(item, pg_get_text(res, row, 7, NULL));
-    for (; row < PQntuples(res) && same(res, first, row); row++)
-        if (!pg_is_null(res, row, 8) && c->n_approvals < CONTENT_APPROVALS_MAX)
-            c->approvals[c->n_approvals++] = bytes(res, row, 8);
+    for (; row < PQntuples(res) && same(res, first, row); row++) {
+        ProtobufCBinaryData a;
+
+        if (pg_is_null(res, row, 8) || c->n_approvals == CONTENT_APPROVALS_MAX)
+            continue;
+        a = bytes(res, row, 8);
+        if (!list_revoked(s, (struct loa_bytes){a.data, a.len}))
+            c->approvals[c->n_approvals++] = a;
+    }
     return row;
 }
 
-void list_answer(struct rpc_call *call, const PGresult *res, unsigned limit)
+void list_answer(struct contents *s,
+                 struct rpc_call *call,
+                 const PGresult *res,
+                 unsigned limit)
 {
     static struct list_item items[FIND_LIMIT_MAX];
     Loa__V1__Content *contents[FIND_LIMIT_MAX];
@@ -87,7 +112,7 @@ void list_answer(struct rpc_call *call, const PGresult *res, unsigned limit)
 
     while (row < PQntuples(res) && n < limit) {
         struct list_item *item = &items[n];
-        int behind = read_item(res, row, item);
+        int behind = read_item(s, res, row, item);
 
         len += loa__v1__content__get_packed_size(&item->content) + 8;
         if (len > ANSWER_LEN_MAX && n > 0)

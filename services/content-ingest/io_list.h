@@ -3,13 +3,20 @@
 #ifndef LOA_CONTENT_IO_LIST_H
 #define LOA_CONTENT_IO_LIST_H
 
-#include "common/pg.h"
-#include "common/rpc.h"
+#include "content-ingest/io_contents.h"
+
+/* Was the approval's signer revoked since, or whoever certified the signer?
+ * What cannot be read counts as revoked. */
+bool list_revoked(struct contents *s, struct loa_bytes approval);
 
 /* Answer with at most limit contents, and with as many as fit into an answer;
  * what is left follows behind the answer's `next`. res: content_hash, manifest,
  * area, submitted_by, submitted_at, deleting, created_us, needing areas (parted
- * by blanks), approval or NULL; the rows of a content stand together. */
-void list_answer(struct rpc_call *call, const PGresult *res, unsigned limit);
+ * by blanks), approval or NULL; the rows of a content stand together. Approvals
+ * of who was revoked are left out. */
+void list_answer(struct contents *s,
+                 struct rpc_call *call,
+                 const PGresult *res,
+                 unsigned limit);
 
 #endif /* LOA_CONTENT_IO_LIST_H */

@@ -90,6 +90,30 @@ def test_revoked_approver(world):
     wait_until(refused, "revocation counts")
 
 
+def test_revoked_approvals_are_shown_and_take_the_place_of_others(world):
+    """What a revoked approver had signed was still handed out: lists said
+    "approved", a schedule was asked for on the strength of it and refused
+    though another approval was there. Eight of them kept everybody from
+    approving the content again."""
+    hash_, _ = say(world)
+    hien = world.province.staff("hien", "vn/08", powers=CONTENT_APPROVE)
+    hoa = world.sender(world.province.staff("hoa", "vn/08"))
+    for n in range(8):
+        assert world.approve(hash_).status.code == OK
+    assert len(hoa.find(hash_).contents[0].approvals) == 8
+    assert world.approve(hash_, asker=hoa, who=hien).status.code == CONFLICT
+    registry = world.broker.connect(world.registry_id)
+    assert registry.publish("loa/1/down/trust/vn/08", world.registry_id.trust_list(
+        1, revoked=[world.minh_id]), retain=True) in (0, 0x10)
+    wait_until(lambda: not hoa.find(hash_).contents[0].approvals,
+               "the revoked approver's are not shown")
+    envelope = world.approval(hash_, who=hien,
+                              manifest=hoa.find(hash_).contents[0].manifest)
+    a = hoa.ask(approve=services.ContentApprove(approval=envelope))
+    assert a.status.code == OK, a
+    assert list(a.contents[0].approvals) == [envelope]
+
+
 # --- lists -------------------------------------------------------------------
 
 
