@@ -41,6 +41,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def wait_until(condition, what, limit_s=LIMIT_S):
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
@@ -95,11 +103,7 @@ class Broker:
 
     def _answers(self):
         assert self.process.poll() is None, "broker ended:\n" + self.log()
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
+        return listens(self.port)
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:

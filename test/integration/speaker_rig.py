@@ -18,7 +18,6 @@ import ctypes.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -30,7 +29,7 @@ import paho.mqtt.client as mqtt
 
 import loa_identity as li
 from loa_identity import content as cpb, device as dpb, pb, programme as ppb
-from loa_broker import free_port, wait_until
+from loa_broker import free_port, listens, wait_until
 
 RATE = 48000
 FRAME = 960
@@ -306,11 +305,7 @@ class Rig:
 
     def _answers(self):
         assert self.broker.poll() is None, "broker ended"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
+        return listens(self.port)
 
     def stop_broker(self, how=signal.SIGTERM):
         if self.broker is not None:

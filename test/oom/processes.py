@@ -97,6 +97,7 @@ def encodes(o, rng, what, folder, argv):
 WAVE_N = 25  # Loudspeakers at a time.
 LEAD_S = 9
 SOUND_S = 0.8
+PUSH_S = 4  # Before its time a bulletin is pushed, whoever is there.
 SPEAKER_LAST = 260  # It makes about 200 until it has played and ended.
 
 
@@ -131,6 +132,21 @@ def check_pole(sr, pole, n, good, start):
     return found + (", ended" if code is not None else "")
 
 
+def wait_all(poles, ready, limit_at_ms):
+    """Until each has ended or is ready; without memory one may be neither, for
+    it there is the limit."""
+    while time.time() * 1000 < limit_at_ms and not all(
+            p.process.poll() is not None or ready(p) for p in poles):
+        time.sleep(0.05)
+
+
+def written_to(at_ms):
+    def reached(pole):
+        return (os.path.exists(pole.wav + ".start_us") and os.path.exists(pole.wav)
+                and os.path.getsize(pole.wav) >= 44 + 2 * pole.index(at_ms))
+    return reached
+
+
 def wave_of(rig, sr, o, numbers, first):
     """One loudspeaker for each number; then all of them again, with memory."""
     good, evil, later = (rig.content(sr.speechlike(SOUND_S, k)) for k in (1, 2, 3))
@@ -143,19 +159,22 @@ def wave_of(rig, sr, o, numbers, first):
         pole.start({"LD_PRELOAD": os.path.join(o.build, "test/oom/nth.so"),
                     "LOA_OOM_COUNT": os.path.join(pole.folder, "count"),
                     **({"LOA_OOM": n} if n else {})})
-    time.sleep(4)
+    wait_all(poles, sr.Speaker.online, start - PUSH_S * 1000)
     rig.push(good, sr.AREA)
     rig.push(evil, sr.AREA)
-    time.sleep(max(0, start / 1000 + 3.5 - time.time()))
+    wait_all(poles, written_to(start + 3500), start + 8000)
     end()
     found = [check_pole(sr, p, n, good, start) for p, n in zip(poles, numbers)]
     for pole in poles:
         pole.stop()
+    rig.states.clear()
+    for pole in poles:
         pole.start()
-    bulletin = rig.bulletin(later, rig.soon(LEAD_S))
+    start = rig.soon(LEAD_S)
+    bulletin = rig.bulletin(later, start)
     rig.publish_programme(sr.AREA, [bulletin])
     end = rig.answer_wants(later, sr.AREA)
-    time.sleep(3)
+    wait_all(poles, sr.Speaker.online, start - PUSH_S * 1000)
     rig.push(later, sr.AREA)
     for pole, n in zip(poles, numbers):
         try:
