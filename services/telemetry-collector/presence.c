@@ -75,8 +75,7 @@ struct device *presence_touch(struct presence *p,
         memccpy(d->area, area, '\0', sizeof d->area - 1);
         p->summary_dirty = true;
     }
-    if (now_ms > d->last_seen_at_ms)
-        d->last_seen_at_ms = now_ms;
+    d->last_seen_at_ms = now_ms; /* Lower, when the clock was put back. */
     d->dirty = true;
     return d;
 }
@@ -127,8 +126,10 @@ void presence_health(struct presence *p,
 
 enum presence_kind presence_now(const struct device *d, int64_t now_ms)
 {
+    int64_t silent_ms = now_ms - d->last_seen_at_ms;
+
     if (d->said == PRESENCE_ONLINE &&
-        now_ms - d->last_seen_at_ms > PRESENCE_SILENT_MS)
+        (silent_ms > PRESENCE_SILENT_MS || silent_ms < -PRESENCE_SILENT_MS))
         return PRESENCE_LOST;
     return d->said;
 }

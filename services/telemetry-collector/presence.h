@@ -99,7 +99,8 @@ void presence_health(struct presence *p,
                      struct loa_bytes bytes);
 
 /* What is believed now: a device that says it is online and has been silent for
- * PRESENCE_SILENT_MS is lost. */
+ * PRESENCE_SILENT_MS is lost; so is one that was last heard in the future, by a
+ * clock that was wrong, until it is heard again. */
 enum presence_kind presence_now(const struct device *d, int64_t now_ms);
 
 /* A batch first..last of a log came; `oldest` is the oldest that the device

@@ -152,6 +152,23 @@ static void test_summaries(void)
     CHECK_INT("tomorrow lost", area_of(s, n, "vn")->lost_n, 3);
 }
 
+/* What was last heard stayed in the future: a loudspeaker that died after the
+ * clock was put right counted as online for as long as it had been ahead. */
+static void test_silent_one_seemed_online_after_the_clock_was_ahead(void)
+{
+    struct device *d;
+
+    reset();
+    d = presence_touch(&p, "pole_1", "vn/08", DAY0_MS + 3 * LOA_DAY_MS);
+    CHECK_INT("said", presence_state(&p, d, PRESENCE_ONLINE, 1, none), true);
+    CHECK_INT("put right, not heard since", presence_now(d, DAY0_MS),
+              PRESENCE_LOST);
+    presence_touch(&p, "pole_1", "vn/08", DAY0_MS + 1000);
+    CHECK_INT("heard", presence_now(d, DAY0_MS + 1000), PRESENCE_ONLINE);
+    CHECK_INT("a little ahead", presence_now(d, DAY0_MS), PRESENCE_ONLINE);
+    CHECK_INT("silent", presence_now(d, DAY0_MS + 182000), PRESENCE_LOST);
+}
+
 /* They were dropped, and nobody was told. */
 static void test_devices_beyond_the_maximum_are_counted(void)
 {
@@ -174,6 +191,7 @@ int main(void)
     test_presence();
     test_batches();
     test_summaries();
+    test_silent_one_seemed_online_after_the_clock_was_ahead();
     test_devices_beyond_the_maximum_are_counted();
     return CHECK_DONE();
 }
