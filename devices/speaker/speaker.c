@@ -196,6 +196,7 @@ static void watch_time(struct speaker *s)
                      speaker_at_ms(s));
         close_gaps(s);
         open_gaps(s);
+        hear_forget_future(s);
         s->load_depth = 1;
         if (s->connected)
             s->ask_depth = 1;

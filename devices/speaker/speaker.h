@@ -175,7 +175,8 @@ struct speaker {
     bool connected, stopping;
     bool state_due, memo_due, memo_soon, ledger_due, ledger_soon;
     bool trust_due, replay_due, programme_due, silence_due;
-    bool trust_unsaved; /* The disk refused it. */
+    bool trust_unsaved;  /* The disk refused it. */
+    int64_t trust_at_ms; /* When the list that is being saved was signed. */
     bool voice_closing[PLAYER_VOICES];
     size_t load_depth; /* Load the programme of the ancestor of this depth; 0:
                           nothing to load. */

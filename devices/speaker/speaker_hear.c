@@ -50,9 +50,9 @@ static bool believe(struct speaker *s,
     }
     /* A head from the future is no lie: it tells that our clock is behind. It
      * is judged at its own time, and without a clock every head is: its signer
-     * must have been certified then. */
-    if (type == LOA_TYPE_HEAD &&
-        (!want.time_trusted || e->header.issued_at_ms > want.now_ms)) {
+     * must have been certified then. So it is while our time is in doubt. */
+    if (type == LOA_TYPE_HEAD && (!want.time_trusted || s->time.doubted ||
+                                  e->header.issued_at_ms > want.now_ms)) {
         want.now_ms = e->header.issued_at_ms;
         want.time_trusted = true;
     }
@@ -70,6 +70,18 @@ static bool believe(struct speaker *s,
 
 /* --- trust ---------------------------------------------------------------- */
 
+/* A device without a clock knows the time from a scheduler alone, whom the list
+ * may revoke: what he said must not make the list look expired. */
+static int64_t list_judged_ms(const struct speaker *s,
+                              const struct loa_envelope *e)
+{
+    int64_t at_ms = speaker_at_ms(s);
+
+    return s->conf.clock == WALLTIME_NONE && e->header.issued_at_ms < at_ms
+               ? e->header.issued_at_ms
+               : at_ms;
+}
+
 static void on_trust(struct speaker *s,
                      const struct loa_topic *topic,
                      struct loa_arena *arena,
@@ -82,7 +94,7 @@ static void on_trust(struct speaker *s,
         refuse(s, topic->kind, "malformed");
         return;
     }
-    v = loa_trust_update(&s->trust, &e, speaker_at_ms(s), s->time.trusted);
+    v = loa_trust_update(&s->trust, &e, list_judged_ms(s, &e), s->time.trusted);
     if (v == LOA_VERDICT_REPLAYED && !s->trust_unsaved)
         return; /* Retained: it comes with every connection. */
     if (v != LOA_VERDICT_OK && v != LOA_VERDICT_REPLAYED) {
@@ -90,16 +102,23 @@ static void on_trust(struct speaker *s,
         return;
     }
     s->trust_due = true;
+    s->trust_at_ms = e.header.issued_at_ms;
     s->pending_body = body;
+}
+
+/* A head that was ahead of what is believed now would hide all others. */
+void hear_forget_future(struct speaker *s)
+{
+    if (s->head_at_ms > speaker_at_ms(s) + LOA_SKEW_MS)
+        s->head_at_ms = 0;
 }
 
 /* A stolen key that ran ahead with the time does not outlive its revocation. */
 static void doubt_time(struct speaker *s)
 {
-    walltime_doubt(&s->time);
+    walltime_doubt(&s->time, s->trust_at_ms);
     walltime_sample(&s->time, s->now.now_us, s->now.at_us);
-    if (s->head_at_ms > speaker_at_ms(s) + LOA_SKEW_MS)
-        s->head_at_ms = 0;
+    hear_forget_future(s);
 }
 
 /* The version of a signer that is revoked holds back nobody: the newest of

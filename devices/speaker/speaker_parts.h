@@ -35,6 +35,7 @@ LOA_MUST_CHECK int hear_trust_from_disk(struct speaker *s,
 /* The disk's answers: status LOA_OK is durable. */
 void hear_programme_saved(struct speaker *s, int status);
 void hear_trust_saved(struct speaker *s, int status);
+void hear_forget_future(struct speaker *s);
 void hear_replay_saved(struct speaker *s, int status);
 
 /* --- speaker_turns.c ------------------------------------------------------ */

@@ -34,9 +34,15 @@ void walltime_heard(struct walltime *w, int64_t at_ms, int64_t now_us)
         w->ahead_ms = at_ms;
 }
 
-void walltime_doubt(struct walltime *w)
+void walltime_doubt(struct walltime *w, int64_t at_ms)
 {
     w->ahead_ms = 0;
+    if (w->source != WALLTIME_NONE)
+        return;
+    if (w->floor_ms > at_ms)
+        w->floor_ms = at_ms;
+    w->doubted = true;
+    w->ask_us = 0;
 }
 
 bool walltime_must_ask(const struct walltime *w, int64_t now_us)
@@ -71,6 +77,7 @@ bool walltime_answered(struct walltime *w,
     /* The signer read its clock somewhere between question and answer. */
     w->offset_us = time_ms * 1000 - (w->asked_us + took_us / 2);
     w->trusted = true;
+    w->doubted = false;
     w->ask_us = now_us + WALLTIME_ASK_EVERY_MS * 1000LL;
     return true;
 }

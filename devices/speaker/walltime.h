@@ -27,6 +27,7 @@ struct walltime {
     int64_t ahead_ms;  /* Time that was signed and is far ahead of the clock;
                           0: none. One of the two is wrong, so nothing begins;
                           but it counts no longer than its signer is believed. */
+    bool doubted;      /* Its signer may be revoked; no answer came since. */
     bool asked;        /* nonce is out. */
     uint8_t nonce[WALLTIME_NONCE_BYTES];
     int64_t asked_us; /* Monotonic. */
@@ -45,8 +46,11 @@ void walltime_raise(struct walltime *w, int64_t at_ms);
 
 /* A head said this time. */
 void walltime_heard(struct walltime *w, int64_t at_ms, int64_t now_us);
-/* Who said what is far ahead may be revoked now: let it be said again. */
-void walltime_doubt(struct walltime *w);
+
+/* Who said what is far ahead may be revoked now: let it be said again. What
+ * others signed at at_ms is no reason for a later floor: without a clock of its
+ * own the device has all its time from one signer, and asks again. */
+void walltime_doubt(struct walltime *w, int64_t at_ms);
 
 /* Is it time to ask the scheduler? (Source NONE only.) Then walltime_asked()
  * with a fresh nonce. */

@@ -75,6 +75,43 @@ static void test_no_clock(void)
               1);
 }
 
+/* The same for a device that has no clock: the answer of a stolen scheduler
+ * says that it is next year. That does not outlive its revocation, whether the
+ * list comes at once or after a reboot. */
+static void test_answer_poisons_a_clockless_device(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 4 * HOUR}, NULL, false};
+    struct speaker_conf conf = {.clock = WALLTIME_NONE,
+                                .content_bytes_max = 1 << 30,
+                                .volume_percent = 100};
+
+    for (int reboot = 0; reboot < 2; reboot++) {
+        world_init(&w, &town);
+        world_boot(&w, &conf);
+        world_connect(&w);
+        town_head(&town, NULL, T0 + 300 * DAY, 0, w.nonce, NULL, &l);
+        world_give(&w, "head", NULL, true, &l, false);
+        CHECK_INT("believed", w.s.time.trusted, 1);
+        world_run(&w, T0 + 20 * MINUTE);
+        if (reboot) {
+            world_kill(&w);
+            world_boot(&w, &conf);
+            world_connect(&w);
+        }
+        town_trust(&town, 1, &town.second, world_at_ms(&w), &l);
+        world_give(&w, "trust", NULL, false, &l, true);
+        CHECK_INT("the list is taken", w.s.trust.revoked.number, 1);
+        world_run(&w, world_at_ms(&w) + 10 * SECOND);
+        town_head(&town, NULL, world_at_ms(&w), 0, w.nonce, NULL, &l);
+        world_give(&w, "head", NULL, true, &l, false);
+        CHECK_INT("right again", w.s.time.trusted, 1);
+        publish((uint64_t)T0, &b, 1);
+        world_push(&w, &speech, 0);
+        world_run(&w, T0 + 5 * HOUR);
+        CHECK_INT("plays", w.plays_n, 1);
+    }
+}
+
 static void test_place_offset(void)
 {
     static const int64_t offsets[] = {-700, 0, 350};
@@ -294,6 +331,7 @@ int main(void)
     test_clock_jumps();
     test_clock_behind();
     test_no_clock();
+    test_answer_poisons_a_clockless_device();
     test_place_offset();
     test_sound_fails();
     test_buffered_output();
