@@ -260,6 +260,7 @@ KILLS ?= 50
 SEED  ?= 1
 soak: ## kill everything at random, KILLS times from SEED; nothing lost or doubled
 	@$(MAKE) --no-print-directory TEST=1 all
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider test/soak
 	@/usr/bin/python3 test/soak/soak.py --kills $(KILLS) --seed $(SEED)
 .PHONY: soak
 

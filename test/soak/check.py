@@ -16,6 +16,10 @@ LATE_US = 2_300_000   # AGENDA_LATE_MS and a period, seen from outside.
 EARLY_US = 90_000
 REACH_US = 8_000_000  # After a kill, everybody is connected again by then.
 DISK_US = 12_000_000  # After an I/O error the disk is tried again.
+LATEST_US = 4_000_000 # So long before its start a plan comes at the latest.
+NEVER_US = 1 << 62
+STRUCK = ("restarted", "late", "incomplete", "storage", "nothing told")
+TOO_LATE = ("late", "incomplete", "cancelled", "nothing told")
 EVENTS = {1: "received", 2: "verified", 3: "started", 4: "finished",
           5: "interrupted", 6: "refused", 7: "command"}
 PATH = ("postgres", "mosquitto", "scheduler", "content-ingest")
@@ -32,6 +36,7 @@ class Check:
         self.faults = {k: [] for k in ("lost", "doubled", "late", "foreign")}
         self.counts = collections.Counter()
         self.exceptions = collections.Counter()
+        self.stops = collections.defaultdict(list)
         self.troubles = self._troubles()
         self.table = self._bulletins()
         self.receipts = self._receipts()
@@ -108,14 +113,22 @@ class Check:
             end = f["at_us"] + 300_000
             if f["what"] == "kill" and f["how"].endswith("stop"):
                 end += int(f["stop_s"] * 1e6)
+                self.stops[f["name"]].append((f["at_us"] - 100_000, end))
             out[f["name"]].append((f["at_us"] - 100_000, end))
         for name, f in self.rig.logs():
             for line in f:
                 if "event=failpoint.hit" in line and "abort" not in line:
                     at_us = _logged_us(line)
+                    eio = "=eio" in line
                     out[name].append((at_us - 100_000, at_us + (
-                        DISK_US if "=eio" in line else 600_000)))
+                        DISK_US if eio else 600_000)))
+                    if not eio:
+                        self.stops[name].append(out[name][-1])
         return out
+
+    def stopped(self, name, from_us, to_us):
+        """It stood still in this time, and went on: no death."""
+        return any(a < to_us and from_us < b for a, b in self.stops[name])
 
     def troubled(self, name, from_us, to_us):
         return any(a < to_us and from_us < b for a, b in self.troubles[name])
@@ -207,39 +220,77 @@ class Check:
         if any(r["event"] == "finished" for r in ends):
             self.counts["played"] += 1
             return
-        verified = min((r["at_us"] for r in about if r["event"] == "verified"),
-                       default=1 << 62)
-        received = min((r["at_us"] for r in about if r["event"] == "received"),
-                       default=1 << 62)
+        verified = self._told_at(about, "verified")
+        knew = min(self.knew(b, device), self._told_at(about, "received")
+                   if len(b["ops"]) == 1 else NEVER_US)
         why = ends[-1]["reason"] if ends else "nothing told"
-        if self.troubled(name, start_us - 1_500_000, end_us + 300_000):
-            if not ends and received < start_us - 1_500_000 and \
-                    len(b["ops"]) == 1:
-                self.fault("lost", "no receipt of the end", **tag)
-            self.exceptions[f"speaker was struck: {why}"] += 1
-        elif (any(r["reason"] == "preempted" for r in ends)
-              # One that begins while a priority one sounds waits, in vain.
-              or (why == "busy" and b["class"] == "normal")) and \
-                self.preempted(b, device, start_us, end_us):
+        late = max(verified, known_us) > start_us - 300_000
+        asked_us = b["ops"][0]["asked_us"]
+        if not ends and knew < start_us - 1_500_000:
+            # Whatever strikes it: what it knew of, it tells of.
+            self.fault("lost", "no receipt of the end", **tag)
+        elif self.in_the_way(b, row, device, why):
             self.exceptions["preempted by a priority one"] += 1
-        elif max(verified, known_us) > start_us - 300_000 and \
-                self.path_troubled(b["ops"][0]["asked_us"], start_us):
+        elif why in STRUCK and self.troubled(name, start_us - 1_500_000,
+                                             end_us + 300_000):
+            self.exceptions[f"speaker was struck: {why}"] += 1
+        elif late and why in TOO_LATE and self.path_troubled(
+                max(asked_us, start_us - LATEST_US), start_us):
             self.exceptions[f"content or plan came late: {why}"] += 1
-        elif self.troubled(name, b["ops"][0]["asked_us"] - REACH_US,
-                           start_us):
+        elif late and why in TOO_LATE and self.troubled(
+                name, max(asked_us, start_us - LATEST_US) - REACH_US,
+                start_us):
             self.exceptions[f"speaker was struck before: {why}"] += 1
         else:
             self.fault("lost", "did not sound", why=why,
                        verified_ms=(verified - start_us) // 1000
-                       if verified < 1 << 62 else None, **tag)
+                       if verified < NEVER_US else None, **tag)
 
-    def preempted(self, b, device, start_us, end_us):
+    @staticmethod
+    def _told_at(receipts, event):
+        return min((r["at_us"] for r in receipts if r["event"] == event),
+                   default=NEVER_US)
+
+    def knew(self, b, device):
+        """When its own log says that it took a programme with the last word
+        about this bulletin. Versions are milliseconds: one from before the
+        answer has the change only if nothing else was changed meanwhile."""
+        last = b["ops"][-1]
+        if any(o["code"] not in (0, 1) for o in b["ops"]) or last["code"] != 0:
+            return NEVER_US
+        since = last["asked_us" if self.alone(last) else "answered_us"] // 1000
+        return min((at for at, area, version in self.accepted[device]
+                    if area in b["areas"] and version > since),
+                   default=NEVER_US)
+
+    def alone(self, op):
+        """Was nothing else asked of the plan while this was?"""
+        return not any(o is not op and o["asked_us"] <= op["answered_us"] and
+                       op["asked_us"] <= o["answered_us"]
+                       for b in self.office.bulletins for o in b["ops"])
+
+    def in_the_way(self, b, row, device, why):
+        """Was it a priority one that kept this normal one from sounding? The
+        device itself must have told of that one, around this start; and if it
+        says busy, not preempted, that one must have sounded just then."""
+        if b["class"] != "normal" or why not in ("preempted", "busy"):
+            return False
+        from_us = row["start_ms"] * 1000
+        to_us = from_us + LATE_US
+        if why == "preempted":
+            to_us += b["content"]["duration_ms"] * 1000
         for other in self.office.bulletins:
-            if other["class"] == "priority" and other is not b and \
-                    device in self.devices_of(other):
-                span = other["content"]["duration_ms"] * 1000 + LATE_US
-                if any(s * 1000 < end_us + LATE_US and start_us <
-                       s * 1000 + span for s in other["starts"]):
+            if other["class"] != "priority":
+                continue
+            long_us = other["content"]["duration_ms"] * 1000
+            for r in (r for found in self.table.get(other["title"], ())
+                      for r in self.receipts[found["id"], device]):
+                if r["start_ms"] is None or (
+                        why == "busy" and r["event"] != "started"):
+                    continue
+                at_us = (r["first_sample_us"] if r["event"] == "started"
+                         else r["start_ms"] * 1000)
+                if at_us < to_us and from_us < at_us + long_us + 100_000:
                     return True
         return False
 
@@ -251,11 +302,11 @@ class Check:
             if b["content"]["code"] is not None:
                 codes[b["content"]["code"]].append(b)
         for device, sounds in self.sounds.items():
-            marks = collections.Counter()
+            marks, lengths = collections.Counter(), collections.Counter()
             for s in sounds:
                 self.counts["sounds"] += 1
                 if s["code"] is not None:
-                    self.sound(device, s, codes[s["code"]], marks)
+                    self.sound(device, s, codes[s["code"]], marks, lengths)
                 elif s["body_s"] > 0.3 and not self.spoken(device, s):
                     self.fault("foreign", "sound", device=device, **_short(s))
             for (title, start), n in marks.items():
@@ -265,7 +316,7 @@ class Check:
         for (bulletin, device), receipts in self.receipts.items():
             self.told(by_id.get(bulletin), device, receipts)
 
-    def sound(self, device, s, candidates, marks):
+    def sound(self, device, s, candidates, marks, lengths):
         """Who of those with this code was to begin about now?"""
         slack = LATE_US if s["marked"] else LATE_US + 6_000_000
         near = [(abs(off), start, b) for b in candidates for start in
@@ -274,7 +325,8 @@ class Check:
         if near:
             _, start, b = min(near, key=lambda x: x[:2])
             marks[b["title"], start] += s["marked"]
-            self.allowed(device, b, start, s)
+            lengths[b["title"], start] += s["body_s"]
+            self.allowed(device, b, start, s, lengths[b["title"], start])
             return
         for b in candidates:
             if any(abs(s["at_us"] - t * 1000) < 60_000_000 for t in b["starts"]):
@@ -283,14 +335,17 @@ class Check:
                 return
         self.fault("foreign", "sound of nothing", device=device, **_short(s))
 
-    def allowed(self, device, b, start, s):
+    def allowed(self, device, b, start, s, body_s):
         tag = {"device": device, "title": b["title"], "start": start}
         if device not in self.devices_of(b):
             self.fault("foreign", "not addressed", **tag)
         if b["content"]["approved"] is None:
             self.fault("foreign", "not approved", **tag)
-        if s["body_s"] > b["content"]["duration_ms"] / 1000 + 0.1:
-            self.fault("doubled", "too long", body_s=s["body_s"], **tag)
+        if body_s > b["content"]["duration_ms"] / 1000 + 0.1:
+            self.fault("doubled", "too long", body_s=body_s, **tag)
+        if not s["marked"] and not self.stopped(
+                "speaker-" + device, start * 1000 - 300_000, s["at_us"]):
+            self.fault("doubled", "began in its middle", **tag)
         row = (self.table.get(b["title"]) or [None])[0]
         if row is None:
             self.fault("foreign", "no such bulletin", **tag)
@@ -306,7 +361,10 @@ class Check:
         versions = [v for at, area, v in self.accepted[device]
                     if at < s["at_us"] - 100_000 and area in b["areas"]]
         newest = max(versions, default=0)
-        if newest > o["answered_us"] // 1000:
+        sure = self.alone(o) and not any(
+            self.troubled(n, o["asked_us"], o["answered_us"] + 1_000_000)
+            for n in PATH)
+        if newest > o["asked_us" if sure else "answered_us"] // 1000:
             self.fault("foreign", f"after its {o['kind']}, which it knew",
                        **tag)
         elif newest > o["asked_us"] // 1000:
@@ -318,11 +376,22 @@ class Check:
             self.fault("foreign", f"after its {o['kind']}", **tag)
 
     def spoken(self, device, s):
-        """A text has no code; something must be due here now."""
-        return any(
-            -EARLY_US <= s["at_us"] - t * 1000 <= LATE_US + 6_000_000
-            for b in self.office.bulletins if device in self.devices_of(b)
-            and b["content"]["approved"] for t in b["starts"])
+        """A text has no code; one must be due here now, and not be over. A
+        loudspeaker that was stopped is behind with it."""
+        for b in self.office.bulletins:
+            c = b["content"]
+            if c["code"] is not None or not c["approved"] or \
+                    device not in self.devices_of(b):
+                continue
+            for start in b["starts"]:
+                late_us = s["at_us"] - start * 1000
+                most_us = LATE_US + c["duration_ms"] * 1000
+                if self.stopped("speaker-" + device, start * 1000 - 300_000,
+                                s["at_us"]):
+                    most_us += tones.STALL_US
+                if -EARLY_US <= late_us <= most_us:
+                    return True
+        return False
 
     def told(self, b, device, receipts):
         once = collections.Counter()
@@ -343,22 +412,29 @@ class Check:
                            id=receipts[0]["id"], start=start)
 
     def sounded(self, b, device, r):
-        """Told as finished: the WAV has it."""
+        """Told as finished: the WAV has it, to its end. A loudspeaker that was
+        stopped within the marker is heard from the middle, but whole."""
         if b is None or b["content"]["code"] is None:
             return
-        for s in self.sounds[device]:
-            if s["code"] == b["content"]["code"] and \
-                    abs(s["at_us"] - r["first_sample_us"]) < 400_000:
-                self.counts["finished and heard"] += 1
-                return
-        start_us = r["first_sample_us"]
-        end_us = start_us + b["content"]["duration_ms"] * 1000
-        if self.troubled(f"speaker-{device}", start_us - 300_000, end_us):
-            # Stopped in its middle: the marker has a gap, or its end is missing.
-            self.exceptions["speaker was struck: marker"] += 1
-            return
-        self.fault("lost", "told as finished, not heard", device=device,
-                   title=b["title"], start=r["start_ms"])
+        first_us, name = r["first_sample_us"], "speaker-" + device
+        long_us = b["content"]["duration_ms"] * 1000
+        stopped = self.stopped(name, first_us - 300_000, first_us + long_us)
+        mine = [s for s in self.sounds[device]
+                if s["code"] == b["content"]["code"] and -400_000 <
+                s["at_us"] - first_us < long_us + stopped * tones.STALL_US]
+        tag = {"device": device, "title": b["title"], "start": r["start_ms"]}
+        begun = any(s["at_us"] - first_us < 400_000 for s in mine)
+        lacks_s = long_us / 1e6 - tones.MARKER_S - sum(
+            s["body_s"] for s in mine)
+        if not mine or not (begun or stopped):
+            self.fault("lost", "told as finished, not heard", **tag)
+        elif lacks_s > (0.4 if stopped else 0.15):
+            self.fault("lost", "told as finished, not heard to its end",
+                       lacks_s=round(lacks_s, 2), **tag)
+        elif begun:
+            self.counts["finished and heard"] += 1
+        else:
+            self.exceptions["speaker was stopped: marker"] += 1
 
     # --- receipts and retained documents ------------------------------------------
 

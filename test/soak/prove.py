@@ -21,7 +21,8 @@ class Plants:
         self.b, self.row, self.device = self._one_that_played()
 
     def _one_that_played(self):
-        """The last: nothing was killed any more, so nothing excuses it."""
+        """The last, which is the farewell: a recording, and nothing was killed
+        any more, so nothing excuses it."""
         for b in reversed(self.good.office.bulletins):
             for row in self.good.table.get(b["title"], ()):
                 for d in self.good.devices_of(b):
@@ -57,6 +58,9 @@ class Plants:
 
     def lost_receipts(self, c):
         c.receipts[self.row["id"], self.device] = []
+
+    def lost_end(self, c):
+        self._sound(c)["body_s"] /= 2
 
     def doubled_sound(self, c):
         s = self._sound(c)

@@ -66,11 +66,12 @@ def settle(rig, office):
 
 
 def farewell(rig, office):
-    """After everything, one bulletin for the whole country is heard by all."""
+    """After everything, one bulletin for the whole country is heard by all. A
+    recording: what is planted in the evidence is planted in this one."""
     e = work.Editor(office, "lan")
     content = None
     for _ in range(5):
-        content = content or e.hand_in(office.next())
+        content = content or e.hand_in(office.next(), texts=False)
         if content and e.approve(content):
             break
     at_ms = office.slots.find(["vn"], content["duration_ms"],
@@ -110,11 +111,10 @@ def hits(rig):
 
 def crashes(rig):
     """Ends that nobody caused: a signal that was not ours, an assertion."""
-    out = []
-    for f in rig.history.of("end"):
-        if f["status"] in (-6, -11, -7, -8, -4):
-            out.append(f"{f['name']} ended by signal {-f['status']}")
-    return out
+    ends = [(f["name"], f["status"]) for f in rig.history.of("end")] + \
+        [("loactl", f["code"]) for f in rig.history.of("asked")]
+    return [f"{name} ended by signal {-status}" for name, status in ends
+            if status in (-6, -11, -7, -8, -4)]
 
 
 def report(args, rig, office, checked, killer, took_s, unsettled):
