@@ -123,6 +123,13 @@ void programmes_drop(struct programmes *ps, size_t i)
     ps->held[ps->held_n] = gone;
 }
 
+void programmes_rewind(struct programmes *ps)
+{
+    for (size_t i = 0; i < ps->held_n; i++)
+        for (uint32_t k = 0; k < ps->held[i]->bulletins_n; k++)
+            ps->held[i]->bulletins[k].past_n = 0;
+}
+
 /* By the same certificate: another one for this key may give it less. */
 enum loa_verdict programme_signer(const struct programme *p,
                                   const struct judge *j)

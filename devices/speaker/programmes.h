@@ -114,6 +114,9 @@ enum loa_verdict programme_signer(const struct programme *p,
 /* The programme is held no longer; what follows moves up. */
 void programmes_drop(struct programmes *ps, size_t i);
 
+/* Time went back, perhaps: nothing is past for good. */
+void programmes_rewind(struct programmes *ps);
+
 /* Why the bulletin may not be said here and now: NULL (it may; *m is filled),
  * "unapproved", or the name of a verdict. */
 const char *programme_judge(const struct programme *p,

@@ -197,6 +197,7 @@ static void watch_time(struct speaker *s)
         close_gaps(s);
         open_gaps(s);
         hear_forget_future(s);
+        programmes_rewind(&s->programmes);
         s->load_depth = 1;
         if (s->connected)
             s->ask_depth = 1;

@@ -23,6 +23,21 @@ static void test_clock_jumps(void)
     }
 }
 
+/* A clock that was two days ahead for a moment passed what is planned until
+ * then. Once it is right that is still to come. */
+static void test_days_ahead_for_a_moment(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 2 * HOUR}, NULL, false};
+
+    ready(&b, 1, NULL);
+    w.offset_us += 2 * DAY * 1000;
+    world_run(&w, world_at_ms(&w) + 2 * SECOND);
+    w.offset_us -= 2 * DAY * 1000;
+    world_run(&w, T0 + 3 * HOUR);
+    CHECK_INT("plays", w.plays_n, 1);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
+}
+
 /* A clock behind signed time is not believed, and nothing begins. */
 static void test_clock_behind(void)
 {
@@ -329,6 +344,7 @@ int main(void)
     if (story_init() < 0)
         return 1;
     test_clock_jumps();
+    test_days_ahead_for_a_moment();
     test_clock_behind();
     test_no_clock();
     test_answer_poisons_a_clockless_device();
