@@ -26,14 +26,19 @@ static const char *const then_receipts[] = {
     "INSERT INTO receipt_refused (device, log_id, sequence, area, why, raw)"
     " SELECT device, log_id, sequence, area, why, raw"
     " FROM receipt_stage WHERE why IS NOT NULL ON CONFLICT DO NOTHING",
-    /* The last row of a device in the stage is of its newest log. The rows are
+    /* The last row of a device in the stage is of its newest log. A part of a
+     * batch that was cut notes no more than it holds: the rest may never be
+     * stored. What is sent again notes no less than what is known. The rows are
      * taken in the order of save.c, so that it and we cannot wait for each
      * other. */
     "INSERT INTO device (device, area, last_seen, log_id, committed)"
     " SELECT DISTINCT ON (device COLLATE \"C\") device, area, now(), log_id,"
-    " acked FROM receipt_stage ORDER BY device COLLATE \"C\", ctid DESC"
+    " max(least(acked, sequence)) OVER (PARTITION BY device, log_id)"
+    " FROM receipt_stage ORDER BY device COLLATE \"C\", ctid DESC"
     " ON CONFLICT (device) DO UPDATE SET log_id = excluded.log_id,"
-    " committed = excluded.committed",
+    " committed = CASE WHEN device.log_id = excluded.log_id"
+    " THEN greatest(device.committed, excluded.committed)"
+    " ELSE excluded.committed END",
     "TRUNCATE receipt_stage",
 };
 

@@ -254,6 +254,40 @@ def test_a_receipt_that_the_database_refuses_stopped_the_collector(pg):
             pg.query("ALTER TABLE telemetry.receipt DROP CONSTRAINT no")
 
 
+def test_killed_between_the_halves_of_a_batch(pg):
+    """The first part of a batch that was cut noted all of it as committed. After
+    a kill -9 there, whoever sent the rest in another batch was told that it
+    had been stored."""
+    with World(pg) as w:
+        pole = w.ministry.device("pole_1", AREA)
+        assert w.client.subscribe(f"loa/1/down/ack/{AREA}/#") == 1
+        pg.query("""
+            CREATE FUNCTION telemetry.stall() RETURNS trigger AS $$ BEGIN
+                IF EXISTS (SELECT FROM telemetry.receipt WHERE sequence = 1
+                           AND xmin <> pg_current_xact_id()::xid)
+                THEN PERFORM pg_sleep(60); END IF;
+                RAISE check_violation;
+            END $$ LANGUAGE plpgsql;
+            CREATE TRIGGER stall BEFORE INSERT ON telemetry.receipt
+            FOR EACH ROW WHEN (NEW.sequence = 2)
+            EXECUTE FUNCTION telemetry.stall()""")
+        try:
+            w.service.start()
+            said = [receipt(n) for n in range(1, 9)]
+            w.receipts(pole, raw(*said))
+            w.wait_count("receipt", 1)
+            w.service.kill()
+        finally:
+            pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE usename = 'loa_telemetry';"
+                     "DROP FUNCTION telemetry.stall CASCADE")
+        assert pg.one("SELECT committed FROM telemetry.device") == "1"
+        w.service.start()
+        w.receipts(pole, raw(*said[:2]))
+        assert w.ack(pole).committed_sequence == 2
+        assert w.count("receipt") == 2
+
+
 def test_health_that_the_database_refuses_stopped_the_collector(pg):
     with World(pg) as w:
         pg.query("ALTER TABLE telemetry.health ADD CONSTRAINT no "
