@@ -28,6 +28,8 @@ BUILD = os.path.join(ROOT_DIR, os.environ.get("LOA_BUILD", "build/plain"))
 PLUGIN = os.path.join(BUILD, "loa-auth.so")
 TEMPLATE = os.path.join(ROOT_DIR, "deploy", "mosquitto.conf.in")
 LIMIT_S = 10
+# By so much everything is waited for longer: a sanitizer makes programs slow.
+PATIENCE = int(os.environ.get("LOA_PATIENCE", "1"))
 
 
 def _die_with_parent():
@@ -50,6 +52,7 @@ def listens(port):
 
 
 def wait_until(condition, what, limit_s=LIMIT_S):
+    limit_s *= PATIENCE
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         value = condition()
@@ -251,7 +254,7 @@ class Client:
         return self._acks.get(info.mid)
 
     def wait_message(self, topic=None, limit_s=LIMIT_S):
-        end = time.monotonic() + limit_s
+        end = time.monotonic() + limit_s * PATIENCE
         while True:
             m = self.messages.get(timeout=max(0.001, end - time.monotonic()))
             if topic is None or m.topic == topic:

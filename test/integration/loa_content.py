@@ -12,7 +12,7 @@ import os
 import time
 
 import nacl.signing
-from loa_broker import LIMIT_S, Broker, wait_until
+from loa_broker import LIMIT_S, PATIENCE, Broker, wait_until
 from loa_identity import (CONTENT_APPROVE, DELEGATE, REVOKE, SCHEDULE, TIME,
                           content, device, new_root, now_ms, pb, programme,
                           services, signed_input)
@@ -37,7 +37,7 @@ class Sender(Asker):
     def ask_until(self, limit_s=LIMIT_S, **what):
         """As a real asker does: the same request again until it is answered."""
         message_id = os.urandom(16)
-        end = time.monotonic() + limit_s
+        end = time.monotonic() + limit_s * PATIENCE
         while True:
             self.send("content-ingest", pb.TYPE_CONTENT_REQUEST,
                       services.ContentRequest(**what), message_id)
@@ -87,7 +87,7 @@ class Sender(Asker):
 
     def wait_ended(self, upload_id, limit_s=30):
         """The upload when it is done or has failed."""
-        end = time.monotonic() + limit_s
+        end = time.monotonic() + limit_s * PATIENCE
         while True:
             u = self.state(upload_id).upload
             if u.stage in (DONE, UPLOAD_FAILED):

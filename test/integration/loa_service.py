@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
-from loa_broker import BUILD, LIMIT_S, free_port, wait_until
+from loa_broker import BUILD, LIMIT_S, PATIENCE, free_port, wait_until
 from loa_identity import ROOT_DIR, open_envelope, pb, registry, services
 
 # With sanitizers, too: LOA_BUILD=build/address-undefined.
@@ -198,14 +198,14 @@ class Service:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(LIMIT_S)
+        self.process.wait(LIMIT_S * PATIENCE)
 
     def stop(self):
         """Ends it as a supervisor would; returns the exit code."""
         if self.process is None or self.process.poll() is not None:
             return None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LIMIT_S)
+        return self.process.wait(LIMIT_S * PATIENCE)
 
     def remove(self):
         self.stop()
@@ -243,7 +243,7 @@ class Asker:
         message_id, envelope = self.send(
             "scheduler", pb.TYPE_SCHEDULER_REQUEST,
             services.SchedulerRequest(**what), message_id)
-        end = time.monotonic() + limit_s
+        end = time.monotonic() + limit_s * PATIENCE
         while True:
             left_s = end - time.monotonic()
             try:

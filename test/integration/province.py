@@ -16,6 +16,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 sys.path.insert(0, os.path.join(TOP, "deploy", "local"))
 import wavcheck  # noqa: E402
 from demo import read_wav  # noqa: E402
+from loa_broker import PATIENCE  # noqa: E402
 from stack import Stack  # noqa: E402
 
 BUILD = os.environ.get("LOA_BUILD", "build/plain")
@@ -54,6 +55,9 @@ class Province(Stack):
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
             print("kept:", self.folder)
+
+    def wait(self, condition, limit_s, what):
+        super().wait(condition, limit_s * PATIENCE, what)
 
     def speak_up(self, devices, wait=True):
         """Add loudspeakers {id: area}; wait until they are online."""
