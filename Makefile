@@ -309,6 +309,7 @@ POWER_O := $(call obj,$(call pure_src,devices/speaker) $(filter devices/%,$(MORE
            broker-plugins/loa-auth/io_state.c)
 POWER   := $(patsubst %,$(B)/test/power/%,live replay faults writers replay_files record.so)
 $(B)/test/power/%: ALL_CFLAGS += -Itest/unit/speaker -Ibroker-plugins
+$(B)/test/power/record.so: $(patsubst %,$(B)/test/power/record_%.o,calls streams)
 $(B)/test/power/%.so: $(B)/test/power/%.o
 	$(call Q,LD)$(CC) $(ALL_CFLAGS) -shared $^ -ldl -o $@
 $(B)/test/power/%: $(B)/test/power/%.o $(sort $(POWER_O)) $(B)/libloa-proto.a
