@@ -117,8 +117,9 @@ void ctl_empty(const struct ctl *c, const char *vi, const char *en);
 /* {"code": ..., "vi": ..., "en": ...} of the last refusal; marks it shown. */
 json_t *ctl_error_json(const struct ctl *c, int exit);
 
-/* What a command does, in the user's language; in help.c. */
-const char *help_about(const struct ctl *c, const struct command *m);
+/* What c->command does, or else the group's commands, or (NULL) everything, on
+ * stdout; in help.c. */
+void help_print(const struct ctl *c, const char *group);
 
 /* --- completion.c --------------------------------------------------------- */
 

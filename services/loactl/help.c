@@ -1,6 +1,7 @@
-/* help.c -- the commands' one line in Vietnamese; English stands in the tables.
- */
+/* help.c -- --help, made of the tables of commands. English stands there; the
+ * commands' one line in Vietnamese stands here. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "loactl/ctl.h"
@@ -39,11 +40,73 @@ static const struct {
     {"watch", "", "những gì đang xảy ra; Ctrl-C để dừng"},
 };
 
-const char *help_about(const struct ctl *c, const struct command *m)
+static const char *about(const struct ctl *c, const struct command *m)
 {
     for (size_t i = 0; !c->english && i < sizeof abouts / sizeof abouts[0]; i++)
         if (strcmp(abouts[i].group, m->group) == 0 &&
             strcmp(abouts[i].verb, m->verb) == 0)
             return abouts[i].vi;
     return m->about;
+}
+
+static void print_options(const struct option_def *o)
+{
+    for (; o != NULL && o->name != NULL; o++) {
+        char head[48];
+        snprintf(head, sizeof head, "--%s %s", o->name,
+                 o->arg != NULL ? o->arg : "");
+        printf("  %-24s %s\n", head, o->help);
+    }
+}
+
+/* Of one group, or of all (NULL). */
+static void list_commands(const struct ctl *c, const char *group)
+{
+    for (size_t t = 0; ctl_tables[t] != NULL; t++)
+        for (const struct command *m = ctl_tables[t]; m->group != NULL; m++) {
+            char head[64];
+            if (group != NULL && strcmp(m->group, group) != 0)
+                continue;
+            snprintf(head, sizeof head, "%s %s %s", m->group, m->verb, m->args);
+            printf("  %-38s %s\n", head, about(c, m));
+        }
+}
+
+static void help_group(const struct ctl *c, const char *group)
+{
+    printf("usage: loactl [OPTIONS] %s COMMAND [ARGUMENTS]\n\n", group);
+    list_commands(c, group);
+    printf("\nloactl %s COMMAND --help says more about one.\n", group);
+}
+
+static void help_all(const struct ctl *c)
+{
+    printf(
+        "loactl -- what is on air, and how it gets there\n\n"
+        "usage: loactl [OPTIONS] COMMAND [ARGUMENTS]\n\n");
+    list_commands(c, NULL);
+    printf("  %-38s %s\n\n", "completion bash", "a script for the shell");
+    print_options(ctl_globals);
+    printf(
+        "\nexample: loactl --identity editor.id content add news.wav\n"
+        "exit: 0 done, 1 refused, 2 wrong usage, 3 no answer, 4 failed\n");
+}
+
+static void help_command(const struct ctl *c, const struct command *m)
+{
+    printf("loactl %s %s %s\n  %s\n\n", m->group, m->verb, m->args,
+           about(c, m));
+    if (m->options != NULL)
+        print_options(m->options);
+    printf("\nexample: %s\n", m->example);
+}
+
+void help_print(const struct ctl *c, const char *group)
+{
+    if (c->command != NULL)
+        help_command(c, c->command);
+    else if (group != NULL)
+        help_group(c, group);
+    else
+        help_all(c);
 }
