@@ -9,4 +9,8 @@
 /* A line for people, or an object (--json). */
 void content_print(const struct ctl *c, const Loa__V1__Content *k);
 
+/* The commands `content approve` and `content export`. */
+int content_approve(struct ctl *c);
+int content_export(struct ctl *c);
+
 #endif /* LOA_LOACTL_CONTENT_H */
