@@ -62,6 +62,8 @@ void feed_needs_changed(void *data);
 void feed_pushed(void *data);
 /* A programme was believed: its scheduler is asked before contents go. */
 void feed_signer(void *data, const char *principal, int64_t expires_at_ms);
+/* Have all programmes that are good come since we started? */
+bool feed_signers_known(void *data);
 /* May contents be deleted now? Not while the tables of needs are ahead of the
  * database. */
 bool feed_may_delete(void *data);

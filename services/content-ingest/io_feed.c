@@ -87,6 +87,11 @@ void feed_signer(void *data, const char *principal, int64_t expires_at_ms)
     release_signer(&((struct app *)data)->release, principal, expires_at_ms);
 }
 
+bool feed_signers_known(void *data)
+{
+    return !needs_unheard(&((const struct app *)data)->needs, clock_wall_ms());
+}
+
 void feed_pushed(void *data)
 {
     needs_io_save(&((struct app *)data)->needs_io);

@@ -52,7 +52,7 @@ static bool all_agree(const struct release *r, const struct release_ask *a)
     for (size_t i = 0; i < r->signers_n; i++)
         if (r->signers[i].until_at_ms > now_at_ms && !(a->answered >> i & 1))
             return false;
-    return !r->crowded;
+    return !r->crowded && r->known(r->data);
 }
 
 /* --- asking --------------------------------------------------------------- */
@@ -218,10 +218,14 @@ void release_message(struct release *r, const struct mqtt_msg *msg)
 
 void release_open(struct release *r,
                   struct service *service,
-                  struct loa_arena *arena)
+                  struct loa_arena *arena,
+                  bool (*known)(void *data),
+                  void *data)
 {
     r->service = service;
     r->arena = arena;
+    r->known = known;
+    r->data = data;
     uv_timer_init(&service->loop, &r->timer);
     r->timer.data = r;
     r->open = true;

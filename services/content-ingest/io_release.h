@@ -5,7 +5,8 @@
  *
  * The question goes to rpc/scheduler/<own area>, so it reaches every scheduler
  * whose area holds the own one. A content is free when one of them says so, all
- * say so whose programmes are known, and none says no. */
+ * say so whose programmes are good, and none says no. After a start the tables
+ * know programmes, but not whose they are, until they have come again. */
 
 #ifndef LOA_CONTENT_IO_RELEASE_H
 #define LOA_CONTENT_IO_RELEASE_H
@@ -56,12 +57,17 @@ struct release {
     struct release_signer signers[RELEASE_SIGNERS_MAX];
     size_t signers_n;
     bool crowded; /* More signers than are kept: nothing is free. */
+    /* Is the signer of every programme known that is good? */
+    bool (*known)(void *data);
+    void *data;
     bool open;
 };
 
 void release_open(struct release *r,
                   struct service *service,
-                  struct loa_arena *arena);
+                  struct loa_arena *arena,
+                  bool (*known)(void *data),
+                  void *data);
 void release_close(struct release *r);
 
 /* The topic on which answers come. */

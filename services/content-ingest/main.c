@@ -147,7 +147,7 @@ static int start(void *data)
              a->needs_io.own_area);
     snprintf(a->filters[1], LOA_TOPIC_CAP, "loa/1/up/want/%s/#",
              a->needs_io.own_area);
-    release_open(&a->release, &a->service, &a->arena);
+    release_open(&a->release, &a->service, &a->arena, feed_signers_known, a);
     release_filter(&a->release, a->filters[2]);
     uv_timer_init(&a->service.loop, &a->tick);
     a->tick.data = a;

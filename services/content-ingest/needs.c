@@ -388,6 +388,8 @@ int needs_programme(struct needs *n,
     if (index == NEEDS_NONE)
         return LOA_EBUSY;
     a = &n->areas[index];
+    if (version >= a->version || a->version > version_max)
+        a->heard = true;
     if (version <= a->version && a->version <= version_max)
         return LOA_ESTALE;
     for (uint32_t i = a->first; i != NEEDS_NONE; i = n->needs[i].in_area)
@@ -404,6 +406,15 @@ int needs_programme(struct needs *n,
     area_sweep(n, a, INT64_MIN);
     needs_mark_dirty(n, a);
     return rv;
+}
+
+bool needs_unheard(const struct needs *n, int64_t now_at_ms)
+{
+    for (uint32_t i = 0; i < n->areas_n; i++)
+        if (!n->areas[i].heard && n->areas[i].version != 0 &&
+            n->areas[i].expires_at_ms > now_at_ms)
+            return true;
+    return false;
 }
 
 int needs_restore_area(struct needs *n,

@@ -36,6 +36,7 @@ struct need_area {
     uint32_t first;        /* Its needs; NEEDS_NONE: none. */
     uint32_t chain;        /* Same bucket. */
     bool dirty;            /* Differs from what the database holds. */
+    bool heard;            /* It came since we started: its signer is known. */
 };
 
 struct need_content {
@@ -93,6 +94,10 @@ LOA_MUST_CHECK int needs_programme(struct needs *n,
                                    const struct need_item *items,
                                    size_t items_n,
                                    int64_t now_at_ms);
+
+/* Is there an area whose newest programme is still good, and which we know from
+ * the database alone? */
+bool needs_unheard(const struct needs *n, int64_t now_at_ms);
 
 /* The same from the database, at start; nothing becomes dirty. */
 LOA_MUST_CHECK int needs_restore_area(struct needs *n,

@@ -468,6 +468,29 @@ def test_who_lets_a_content_go(pg):
         assert not w.content(second)[0].deleting
 
 
+def test_who_must_agree_is_known_after_a_restart(pg):
+    """Whose programmes are good was only in memory: after a restart, and as long
+    as the broker did not hand them out again, one scheduler's OK was enough."""
+    with ContentWorld(pg) as w:
+        hash_, _ = say(w)
+        w.let_go()
+        w.programme("vn/08/071", [])
+        other = w.province.service("scheduler_070", "scheduler", "vn/08/070",
+                                   powers=SCHEDULE | TIME)
+        w.programme("vn/08/070", [], who=other)
+        wait_until(lambda: pg.one("SELECT count(*) FROM content.programme")
+                   == "2", "both are taken")
+        assert delete(w.lan, hash_).code == BUSY
+        assert w.service.stop() == 0
+        topic = "loa/1/down/programme/vn/08/070"
+        assert w.scheduler.publish(topic, b"", retain=True) in (0, 0x10)
+        w.service.start()
+        assert delete(w.lan, hash_).code == BUSY
+        assert not w.content(hash_)[0].deleting
+        w.programme("vn/08/070", [])    # From now on it is the province's.
+        wait_until(lambda: delete(w.lan, hash_).code == OK, "all agree", 30)
+
+
 # --- export ----------------------------------------------------------------------
 
 

@@ -77,6 +77,37 @@ static void test_clock_ahead_for_a_while(void)
               LOA_ESTALE);
 }
 
+/* From the database alone it is not known whose programmes they are. */
+static void test_signers_are_unknown_after_a_start(void)
+{
+    static const struct {
+        const char *what;
+        uint64_t version;
+        int rv;
+        bool unheard;
+    } rows[] = {
+        {"an older one says nothing", NOW_MS - 1, LOA_ESTALE, true},
+        {"too far ahead", NOW_MS + 2 * NEEDS_AHEAD_MS, LOA_EINVAL, true},
+        {"the same again", NOW_MS, LOA_ESTALE, false},
+        {"a newer one", NOW_MS + 1, LOA_OK, false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        needs_init(&needs);
+        CHECK_INT("none", needs_unheard(&needs, NOW_MS), false);
+        CHECK_INT("loaded",
+                  needs_restore_area(&needs, "vn/08", NOW_MS, NOW_MS + 1000),
+                  LOA_OK);
+        CHECK_INT("unheard", needs_unheard(&needs, NOW_MS + 999), true);
+        CHECK_INT("over", needs_unheard(&needs, NOW_MS + 1000), false);
+        CHECK_INT(rows[i].what,
+                  needs_programme(&needs, "vn/08", rows[i].version,
+                                  NOW_MS + 1000, NULL, 0, NOW_MS),
+                  rows[i].rv);
+        CHECK_INT(rows[i].what, needs_unheard(&needs, NOW_MS), rows[i].unheard);
+    }
+}
+
 static void test_pushed(void)
 {
     needs_init(&needs);
@@ -215,6 +246,7 @@ int main(void)
 {
     test_versions();
     test_clock_ahead_for_a_while();
+    test_signers_are_unknown_after_a_start();
     test_pushed();
     test_expiry();
     test_covering();
