@@ -27,6 +27,8 @@ static struct {
     int64_t complete_us[CONTENTS]; /* Since when it is whole on the disk. */
     struct letter retained[MODEL_AREAS], delivered[MODEL_AREAS], trust;
     bool there[MODEL_AREAS];
+    bool plan_at_risk[MODEL_AREAS]; /* The disk may not have what was
+                                       delivered. */
     uint64_t trust_number;
     bool revoked;      /* By the newest list. */
     bool list_at_risk; /* The disk may not have it: after a restart the device
@@ -176,10 +178,12 @@ static void deliver(int area)
     world_give(&w, "programme", model_areas[area], false, l, true);
     if (!w.running && !is_on_disk(world_programme(&w, model_areas[area]), l))
         return;
-    d.delivered[area].len = l->len;
-    memcpy(d.delivered[area].data, l->data, l->len);
-    model_programme((struct loa_bytes){l->data, l->len}, clock_us() / 1000,
-                    w.now_us);
+    if (model_programme((struct loa_bytes){l->data, l->len}, clock_us() / 1000,
+                        w.now_us)) {
+        d.delivered[area].len = l->len;
+        memcpy(d.delivered[area].data, l->data, l->len);
+        d.plan_at_risk[area] = w.disk_fails;
+    }
 }
 
 static void deliver_trust(void)
@@ -326,9 +330,13 @@ static void power_on(void)
         m.list_us = INT64_MAX;
     for (int a = 0; a < MODEL_AREAS; a++)
         if (m.plans[a].there &&
-            !is_on_disk(world_programme(&w, model_areas[a]), &d.delivered[a]))
+            !is_on_disk(world_programme(&w, model_areas[a]), &d.delivered[a])) {
+            if (!d.plan_at_risk[a])
+                found("the programme of %s is not on its disk", model_areas[a]);
             model_lost(a);
-    if (w.s.memo.revocations == 0)
+        }
+    /* What the disk lost before anything was written down of it. */
+    if (d.list_at_risk && w.s.memo.revocations == 0 && !w.trust.there)
         m.second_revoked = false;
 }
 

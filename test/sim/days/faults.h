@@ -36,6 +36,7 @@
     X(PLAN_SHORT, "a programme ends with its window")               \
     X(PLAN_LACKS, "a programme lacks an occurrence")                \
     X(PLAN_KEEPS, "a programme has one too many")                   \
+    X(PLAN_UNKEPT, "a programme is not on the disk")                \
     X(TRACE, "the same day takes another course")
 
 enum fault {
@@ -135,6 +136,18 @@ static void hand_over(const struct model_receipt *r)
         t.sequence++;
         model_receipt(&t);
     }
+}
+
+/* --- the disk ------------------------------------------------------------- */
+
+/* While it is off. */
+static void spoil_disk(void)
+{
+    for (int a = 0; fault == FAULT_PLAN_UNKEPT && a < MODEL_AREAS; a++)
+        if (m.plans[a].there && !d.plan_at_risk[a] &&
+            world_programme(&w, model_areas[a])->there &&
+            strike(FAULT_PLAN_UNKEPT))
+            world_programme(&w, model_areas[a])->there = false;
 }
 
 /* --- sounds --------------------------------------------------------------- */

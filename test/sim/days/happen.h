@@ -43,7 +43,7 @@ static void power(void)
     else if (w.running)
         power_off();
     else
-        power_on();
+        spoil_disk(), power_on();
 }
 
 /* The broker lost what it retained; the scheduler publishes it again. */

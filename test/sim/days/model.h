@@ -183,23 +183,28 @@ static void model_found(int area, int64_t now_us)
             m.occs[i].known_us = now_us;
 }
 
-/* A programme reached the device, which knows the time and can read it. */
-static void model_programme(struct loa_bytes l,
+/* A programme reached the device, which knows the time and can read it. True if
+ * it has to keep it. */
+static bool model_programme(struct loa_bytes l,
                             int64_t clock_ms,
                             int64_t now_us)
 {
     Loa__V1__Signed *s = opened(l);
     Loa__V1__Programme *p =
         loa__v1__programme__unpack(NULL, s->body.len, s->body.data);
+    bool taken = false;
     int a = 0;
 
     while (strcmp(model_areas[a], s->area) != 0)
         a++;
-    if (m.timed && m.plans[a].version == p->version && m.plans[a].lost)
+    if (m.timed && m.plans[a].version == p->version && m.plans[a].lost) {
         model_found(a, now_us);
+        taken = true;
+    }
     if (!m.timed || m.plans[a].version >= p->version ||
         s->expires_at_ms <= clock_ms || s->issued_at_ms > clock_ms + BEHIND_MS)
         goto done;
+    taken = true;
     m.plans[a].there = true;
     m.plans[a].lost = false;
     m.plans[a].version = p->version;
@@ -219,6 +224,7 @@ static void model_programme(struct loa_bytes l,
 done:
     loa__v1__programme__free_unpacked(p, NULL);
     loa__v1__signed__free_unpacked(s, NULL);
+    return taken;
 }
 
 /* NULL: somebody approved that for here, and is believed until until_ms. */
