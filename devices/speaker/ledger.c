@@ -35,14 +35,27 @@ enum ledger_mark ledger_find(const struct ledger *l,
     return start_at_ms <= l->closed_at_ms ? LEDGER_DONE : LEDGER_NONE;
 }
 
-/* The place of the oldest start, which is closed by that. */
-static struct ledger_entry *evict(struct ledger *l)
+/* The place of the oldest start, which is closed by that. Marks of a time that
+ * is still to come were made by a clock that was ahead. A few are kept: what
+ * sounded then does not sound again. If most are such, somebody who had that
+ * clock filled the memory, and closing up to them would be silence until then.
+ */
+static struct ledger_entry *evict(struct ledger *l, int64_t start_at_ms)
 {
-    struct ledger_entry *oldest = &l->marks[0];
+    struct ledger_entry *oldest = &l->marks[0], *newest = oldest;
+    uint32_t ahead_n = 0;
 
-    for (uint32_t i = 1; i < l->marks_n; i++)
-        if (l->marks[i].start_at_ms < oldest->start_at_ms)
-            oldest = &l->marks[i];
+    for (uint32_t i = 0; i < l->marks_n; i++) {
+        struct ledger_entry *e = &l->marks[i];
+
+        if (e->start_at_ms < oldest->start_at_ms)
+            oldest = e;
+        if (e->start_at_ms > newest->start_at_ms)
+            newest = e;
+        ahead_n += e->start_at_ms - start_at_ms > LEDGER_AHEAD_MS;
+    }
+    if (ahead_n > l->marks_n / 2)
+        return newest;
     if (oldest->start_at_ms > l->closed_at_ms)
         l->closed_at_ms = oldest->start_at_ms;
     return oldest;
@@ -56,7 +69,8 @@ void ledger_set(struct ledger *l,
     struct ledger_entry *e = lookup(l, id, start_at_ms);
 
     if (e == NULL) {
-        e = l->marks_n < LEDGER_MARKS_MAX ? &l->marks[l->marks_n++] : evict(l);
+        e = l->marks_n < LEDGER_MARKS_MAX ? &l->marks[l->marks_n++]
+                                          : evict(l, start_at_ms);
         memcpy(e->bulletin_id, id, LOA_ID_BYTES);
         e->start_at_ms = start_at_ms;
     }

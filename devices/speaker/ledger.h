@@ -13,6 +13,7 @@
 
 #define LEDGER_MARKS_MAX 1024
 #define LEDGER_VERIFIED_MAX 512
+#define LEDGER_AHEAD_MS 86400000 /* A mark further ahead is doubtful. */
 #define LEDGER_BYTES_MAX (32 + LEDGER_MARKS_MAX * 25 + LEDGER_VERIFIED_MAX * 16)
 
 enum ledger_mark {

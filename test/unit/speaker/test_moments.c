@@ -38,6 +38,23 @@ static void test_days_ahead_for_a_moment(void)
     CHECK_INT("told", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
 }
 
+/* While it was next year, somebody planned and planned: a memory full of what
+ * is marked then must not close the time until then. */
+static void test_ledger_full_of_next_year(void)
+{
+    struct town_bulletin b = {
+        1, 0, &speech, {T0 + HOUR, T0 + 2 * HOUR, T0 + 3 * HOUR}, NULL, false};
+
+    ready(&b, 1, NULL);
+    for (uint32_t i = 0; i < LEDGER_MARKS_MAX; i++) {
+        uint8_t id[LOA_ID_BYTES] = {0xee, (uint8_t)i, (uint8_t)(i >> 8)};
+
+        ledger_set(&w.s.ledger, id, T0 + 300 * DAY + i, LEDGER_DONE);
+    }
+    world_run(&w, T0 + 4 * HOUR);
+    CHECK_INT("plays each", w.plays_n, 3);
+}
+
 /* A clock behind signed time is not believed, and nothing begins. */
 static void test_clock_behind(void)
 {
@@ -345,6 +362,7 @@ int main(void)
         return 1;
     test_clock_jumps();
     test_days_ahead_for_a_moment();
+    test_ledger_full_of_next_year();
     test_clock_behind();
     test_no_clock();
     test_answer_poisons_a_clockless_device();
