@@ -126,10 +126,8 @@ static int find_areas(struct ctl *c, Loa__V1__AreaFind *find)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     struct pages_list l = {.c = c, .rows = json_array()};
-    char after[PAGES_AFTER_CAP];
     struct pages p = {.service = LINK_REGISTRY,
                       .request = &q.base,
-                      .after = after,
                       .each = add_areas,
                       .data = &l};
 
@@ -138,7 +136,7 @@ static int find_areas(struct ctl *c, Loa__V1__AreaFind *find)
                c->english ? "NAME" : "TÊN");
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
     q.area_find = find;
-    find->after = after;
+    find->after = p.after;
     return pages_print(&l, pages_ask(c, &p), "không có địa bàn nào",
                        "there is no area");
 }
@@ -149,7 +147,7 @@ static int run_ls(struct ctl *c)
     char under[LOA_AREA_CAP];
     int rc;
 
-    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    rc = link_area_given(c, under);
     if (rc != CTL_OK)
         return rc;
     find.under = under;

@@ -157,14 +157,12 @@ static int run_ls(struct ctl *c)
     Loa__V1__ContentRequest q = LOA__V1__CONTENT_REQUEST__INIT;
     Loa__V1__ContentFind find = LOA__V1__CONTENT_FIND__INIT;
     struct pages_list l = {.c = c, .rows = json_array()};
-    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    char under[LOA_AREA_CAP];
     struct pages p = {.service = LINK_CONTENT,
                       .request = &q.base,
-                      .after = after,
                       .each = show_contents,
                       .data = &l};
-    int rc =
-        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    int rc = link_area_given(c, under);
 
     table_init(&l.table, 7, c->english ? "ID" : "MÃ",
                c->english ? "KIND" : "LOẠI", c->english ? "LENGTH" : "DÀI",
@@ -173,7 +171,7 @@ static int run_ls(struct ctl *c)
                c->english ? "APPROVED FOR" : "ĐƯỢC DUYỆT CHO");
     find.under = under;
     find.limit = 50;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__CONTENT_REQUEST__WHAT_FIND;
     q.find = &find;
     if (rc == CTL_OK)

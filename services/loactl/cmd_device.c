@@ -86,10 +86,8 @@ static int find_devices(struct ctl *c, Loa__V1__DeviceFind *find)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     struct pages_list l = {.c = c, .rows = json_array()};
-    char after[PAGES_AFTER_CAP];
     struct pages p = {.service = LINK_REGISTRY,
                       .request = &q.base,
-                      .after = after,
                       .each = add_devices,
                       .data = &l};
 
@@ -99,7 +97,7 @@ static int find_devices(struct ctl *c, Loa__V1__DeviceFind *find)
         c->english ? "ENROLLED" : "GHI DANH", c->english ? "NAME" : "TÊN");
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
     q.device_find = find;
-    find->after = after;
+    find->after = p.after;
     return pages_print(&l, pages_ask(c, &p), "chưa có thiết bị nào ở đây",
                        "there is no device here");
 }
@@ -110,7 +108,7 @@ static int run_ls(struct ctl *c)
     char under[LOA_AREA_CAP];
     int rc;
 
-    rc = link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    rc = link_area_given(c, under);
     if (rc != CTL_OK)
         return rc;
     find.under = under;

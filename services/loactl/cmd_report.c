@@ -117,17 +117,15 @@ static int list_report(struct ctl *c, struct report_list *r)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__BulletinReport report = LOA__V1__BULLETIN_REPORT__INIT;
-    char after[PAGES_AFTER_CAP];
     struct pages p = {.service = LINK_TELEMETRY,
                       .request = &q.base,
-                      .after = after,
                       .each = add_receipts,
                       .data = r};
     int rc;
 
     report.bulletin_id = (ProtobufCBinaryData){LOA_ID_BYTES, r->id};
     report.limit = 200;
-    report.after = after;
+    report.after = p.after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_BULLETIN;
     q.bulletin = &report;
     rc = pages_ask(c, &p);

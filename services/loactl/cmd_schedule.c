@@ -323,16 +323,14 @@ static int run_ls(struct ctl *c)
     Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleFind find = LOA__V1__SCHEDULE_FIND__INIT;
     struct pages_list l = {.c = c, .rows = json_array()};
-    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    char under[LOA_AREA_CAP];
     struct pages p = {.service = LINK_SCHEDULER,
                       .request = &q.base,
-                      .after = after,
                       .each = show_entries,
                       .data = &l};
     int64_t now_ms = clock_wall_ms();
     const char *from = ctl_option(c, "from"), *until = ctl_option(c, "until");
-    int rc =
-        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    int rc = link_area_given(c, under);
 
     if (rc == CTL_OK &&
         ((from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
@@ -340,7 +338,7 @@ static int run_ls(struct ctl *c)
         rc = CTL_USAGE;
     find.under = under;
     find.limit = 100;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_FIND;
     q.find = &find;
     if (rc == CTL_OK)

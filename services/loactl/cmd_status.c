@@ -129,21 +129,19 @@ static int run_status(struct ctl *c)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__DeviceStatusFind find = LOA__V1__DEVICE_STATUS_FIND__INIT;
-    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    char under[LOA_AREA_CAP];
     struct status_list s = {.list = {.c = c, .rows = json_array()},
                             .under = under};
     struct pages p = {.service = LINK_TELEMETRY,
                       .request = &q.base,
-                      .after = after,
                       .each = add_statuses,
                       .data = &s};
-    int rc =
-        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    int rc = link_area_given(c, under);
 
     status_table(c, &s.list.table);
     find.under = under;
     find.limit = 50;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_DEVICES;
     q.devices = &find;
     if (rc == CTL_OK)
@@ -204,19 +202,17 @@ static int run_counts(struct ctl *c)
 {
     Loa__V1__TelemetryRequest q = LOA__V1__TELEMETRY_REQUEST__INIT;
     Loa__V1__SummaryFind find = LOA__V1__SUMMARY_FIND__INIT;
-    char under[LOA_AREA_CAP], after[PAGES_AFTER_CAP];
+    char under[LOA_AREA_CAP];
     struct pages_list l = {.c = c, .rows = json_array()};
     struct pages p = {.service = LINK_TELEMETRY,
                       .request = &q.base,
-                      .after = after,
                       .each = add_summaries,
                       .data = &l};
-    int rc =
-        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    int rc = link_area_given(c, under);
 
     counts_table(c, &l.table);
     find.under = under;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__TELEMETRY_REQUEST__WHAT_SUMMARY;
     q.summary = &find;
     if (rc == CTL_OK)

@@ -134,8 +134,7 @@ static int run_watch(struct ctl *c)
     const char *const list[] = {filters[0], filters[1], filters[2]};
     struct watch w = {c, json_object()};
     char under[LOA_AREA_CAP];
-    int rc =
-        link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, under);
+    int rc = link_area_given(c, under);
 
     snprintf(filters[0], LOA_TOPIC_CAP, "loa/1/up/state/%s/#", under);
     snprintf(filters[1], LOA_TOPIC_CAP, "loa/1/up/receipt/%s/#", under);

@@ -75,14 +75,16 @@ int link_publish(struct ctl *c,
 
 void link_close(struct ctl *c);
 
-/* --- things that several commands ask ----------------------------------------
- */
+/* --- things that several commands ask ------------------------------------- */
 
 /* The area that a person means: a path, a code or a name; own area for NULL.
  * CTL_USAGE, CTL_REFUSED after a sentence (none, or several: they are listed).
  * A path is taken as it stands, with a warning, while the registry is silent.
  */
 int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP]);
+
+/* The same of the command's first word. */
+int link_area_given(struct ctl *c, char out[LOA_AREA_CAP]);
 
 /* Whether the registry knows a path. name may be NULL; else it gets the name,
  * "" if it is not known. */

@@ -27,20 +27,31 @@ static void list_candidates(const struct ctl *c,
         fprintf(stderr, "  ...\n");
 }
 
-/* A code or a name: the registry alone knows. */
-static int area_by_name(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
+/* Areas of that path, code or name. within_ms 0: as link_ask(). */
+static int find_area(struct ctl *c,
+                     const char *text,
+                     uint32_t limit,
+                     uint64_t within_ms,
+                     ProtobufCMessage **m)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__AreaFind find = LOA__V1__AREA_FIND__INIT;
-    ProtobufCMessage *m;
-    Loa__V1__RegistryAnswer *a;
-    int rc;
 
     find.text = (char *)text;
-    find.limit = 20;
+    find.limit = limit;
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
     q.area_find = &find;
-    rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
+    return within_ms == 0 ? link_ask(c, LINK_REGISTRY, &q.base, m)
+                          : link_try(c, LINK_REGISTRY, &q.base, within_ms, m);
+}
+
+/* A code or a name: the registry alone knows. */
+static int area_by_name(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
+{
+    ProtobufCMessage *m;
+    Loa__V1__RegistryAnswer *a;
+    int rc = find_area(c, text, 20, 0, &m);
+
     a = (Loa__V1__RegistryAnswer *)m;
     if (rc == CTL_OK && a->n_areas == 0) {
         rc = ctl_fail(c, CTL_REFUSED, NO_AREA_VI, NO_AREA_EN, text);
@@ -60,18 +71,12 @@ enum link_known link_area_known(struct ctl *c,
                                 const char *path,
                                 char name[LINK_NAME_CAP])
 {
-    Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
-    Loa__V1__AreaFind find = LOA__V1__AREA_FIND__INIT;
     enum link_known known = LINK_NO_SUCH;
     ProtobufCMessage *m;
 
     if (name != NULL)
         name[0] = '\0';
-    find.text = (char *)path;
-    find.limit = 1;
-    q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_AREA_FIND;
-    q.area_find = &find;
-    if (link_try(c, LINK_REGISTRY, &q.base, LINK_TRY_MS, &m) != CTL_OK) {
+    if (find_area(c, path, 1, LINK_TRY_MS, &m) != CTL_OK) {
         known = LINK_SILENT;
     } else {
         Loa__V1__RegistryAnswer *a = (Loa__V1__RegistryAnswer *)m;
@@ -115,6 +120,11 @@ int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
         default:
             return CTL_OK;
     }
+}
+
+int link_area_given(struct ctl *c, char out[LOA_AREA_CAP])
+{
+    return link_area(c, c->positionals_n > 0 ? c->positionals[0] : NULL, out);
 }
 
 enum link_known link_device_known(struct ctl *c,
@@ -166,17 +176,15 @@ enum link_known link_devices(struct ctl *c,
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__DeviceFind find = LOA__V1__DEVICE_FIND__INIT;
     struct devices_each d = {each, data};
-    char after[PAGES_AFTER_CAP];
     struct pages p = {.service = LINK_REGISTRY,
                       .request = &q.base,
-                      .after = after,
                       .within_ms = LINK_TRY_MS,
                       .each = each_device,
                       .data = &d};
 
     find.under = (char *)under;
     find.limit = 500;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_DEVICE_FIND;
     q.device_find = &find;
     switch (pages_ask(c, &p)) {
@@ -269,16 +277,12 @@ static int find_prefix(struct ctl *c,
     Loa__V1__ContentRequest q = LOA__V1__CONTENT_REQUEST__INIT;
     Loa__V1__ContentFind find = LOA__V1__CONTENT_FIND__INIT;
     struct prefix x = {.text = text, .hash = hash};
-    char after[PAGES_AFTER_CAP];
-    struct pages p = {.service = LINK_CONTENT,
-                      .request = &q.base,
-                      .after = after,
-                      .each = match,
-                      .data = &x};
+    struct pages p = {
+        .service = LINK_CONTENT, .request = &q.base, .each = match, .data = &x};
     int rc;
 
     find.limit = 50;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__CONTENT_REQUEST__WHAT_FIND;
     q.find = &find;
     rc = pages_ask(c, &p);

@@ -52,17 +52,15 @@ static int look(struct ctl *c, struct matches *found)
 {
     Loa__V1__SchedulerRequest q = LOA__V1__SCHEDULER_REQUEST__INIT;
     Loa__V1__ScheduleFind find = LOA__V1__SCHEDULE_FIND__INIT;
-    char after[PAGES_AFTER_CAP];
     struct pages p = {.service = LINK_SCHEDULER,
                       .request = &q.base,
-                      .after = after,
                       .each = match_all,
                       .data = found};
 
     find.from_ms = clock_wall_ms() - BACK_MS;
     find.until_ms = clock_wall_ms() + AHEAD_MS;
     find.limit = 200;
-    find.after = after;
+    find.after = p.after;
     q.what_case = LOA__V1__SCHEDULER_REQUEST__WHAT_FIND;
     q.find = &find;
     return pages_ask(c, &p);

@@ -24,7 +24,7 @@ static bool move_on(char after[PAGES_AFTER_CAP], const char *next)
     return after[0] != '\0';
 }
 
-int pages_ask(struct ctl *c, const struct pages *p)
+int pages_ask(struct ctl *c, struct pages *p)
 {
     bool more = true;
     int rc = CTL_OK;

@@ -12,8 +12,7 @@
 struct pages {
     enum link_service service;
     const ProtobufCMessage *request;
-    /* PAGES_AFTER_CAP bytes, to which the request's own `after` points. */
-    char *after;
+    char after[PAGES_AFTER_CAP]; /* The request's own `after` points here. */
     uint64_t within_ms; /* 0: link_ask(). Else link_try() with it, per page. */
     void (*each)(void *data, const ProtobufCMessage *answer);
     void *data;
@@ -21,7 +20,7 @@ struct pages {
 
 /* Ask until the last page; each() sees every one. As link_ask() or link_try()
  * of the last one asked for. */
-int pages_ask(struct ctl *c, const struct pages *p);
+int pages_ask(struct ctl *c, struct pages *p);
 
 /* What lists need as data: both forms, of which one is printed. A table without
  * columns is not: its rows were shown as they came. */
