@@ -43,6 +43,26 @@ UNUSED static void command(int percent,
     world_give(&w, "command", t != NULL ? t->area : NULL, false, &l, false);
 }
 
+/* When what is planned for T0 + 10 s is taken away, and what then is told. */
+static const struct moment {
+    const char *name;
+    int64_t at_ms;
+    enum receipt_event event;
+} moments[] = {
+    {"long before", T0 + 3000, RECEIPT_REFUSED},
+    {"while it is prepared", T0 + 9500, RECEIPT_REFUSED},
+    {"while it plays", T0 + 11000, RECEIPT_INTERRUPTED},
+};
+#define MOMENTS_N (sizeof moments / sizeof moments[0])
+
+/* It was revoked just now. */
+UNUSED static void check_revoked(const struct moment *m)
+{
+    CHECK_INT(m->name, speaker_sounding(&w.s), 0);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT(m->name, world_receipts(&w, 1, m->event, "revoked"), 1);
+}
+
 /* 0, or the libraries do not work. */
 static int story_init(void)
 {

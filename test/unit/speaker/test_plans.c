@@ -92,25 +92,13 @@ static void test_unchanged_while_playing(void)
 static void test_revoked(void)
 {
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
-    static const struct {
-        const char *name;
-        int64_t at_ms;
-        enum receipt_event event;
-    } rows[] = {
-        {"long before", T0 + 3000, RECEIPT_REFUSED},
-        {"while it is prepared", T0 + 9500, RECEIPT_REFUSED},
-        {"while it plays", T0 + 11000, RECEIPT_INTERRUPTED},
-    };
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < MOMENTS_N; i++) {
         ready(&b, 1, NULL);
-        world_run(&w, rows[i].at_ms);
-        town_trust(&town, 1, &town.approver, rows[i].at_ms, &l);
+        world_run(&w, moments[i].at_ms);
+        town_trust(&town, 1, &town.approver, moments[i].at_ms, &l);
         world_give(&w, "trust", "vn/08", false, &l, true);
-        CHECK_INT(rows[i].name, speaker_sounding(&w.s), 0);
-        world_run(&w, T0 + MINUTE);
-        CHECK_INT(rows[i].name, world_receipts(&w, 1, rows[i].event, "revoked"),
-                  1);
+        check_revoked(&moments[i]);
     }
 }
 
