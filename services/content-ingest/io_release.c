@@ -23,22 +23,41 @@ static int find_signer(const struct release *r, const char *principal)
     return -1;
 }
 
+/* A place; one whose programmes are over gives way. */
+static int place_signer(struct release *r, int64_t now_at_ms)
+{
+    if (r->signers_n < RELEASE_SIGNERS_MAX)
+        return (int)r->signers_n++;
+    for (int i = 0; i < RELEASE_SIGNERS_MAX; i++)
+        if (r->signers[i].until_at_ms <= now_at_ms) {
+            r->signers[i].until_at_ms = 0;
+            for (size_t k = 0; k < RELEASE_ASKS_MAX; k++)
+                r->asks[k].answered &= ~(1u << i);
+            return i;
+        }
+    return -1;
+}
+
 void release_signer(struct release *r,
                     const char *principal,
                     int64_t expires_at_ms)
 {
+    int64_t now_at_ms = clock_wall_ms();
     int i = find_signer(r, principal);
     struct release_signer *s;
 
-    if (i < 0 && r->signers_n == RELEASE_SIGNERS_MAX) {
-        if (!r->crowded)
+    if (i < 0)
+        i = place_signer(r, now_at_ms);
+    if (i < 0) {
+        if (r->crowded_at_ms <= now_at_ms)
             log_error("release.signers",
                       "text=more schedulers than are kept;"
-                      " nothing is deleted any more");
-        r->crowded = true;
+                      " nothing is deleted while their programmes are good");
+        if (r->crowded_at_ms < expires_at_ms)
+            r->crowded_at_ms = expires_at_ms;
         return;
     }
-    s = &r->signers[i < 0 ? (int)r->signers_n++ : i];
+    s = &r->signers[i];
     memcpy(s->principal, principal, strlen(principal) + 1);
     if (s->until_at_ms < expires_at_ms)
         s->until_at_ms = expires_at_ms;
@@ -52,7 +71,7 @@ static bool all_agree(const struct release *r, const struct release_ask *a)
     for (size_t i = 0; i < r->signers_n; i++)
         if (r->signers[i].until_at_ms > now_at_ms && !(a->answered >> i & 1))
             return false;
-    return !r->crowded && r->known(r->data);
+    return r->crowded_at_ms <= now_at_ms && r->known(r->data);
 }
 
 /* --- asking --------------------------------------------------------------- */

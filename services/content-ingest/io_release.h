@@ -56,7 +56,9 @@ struct release {
     struct release_ask asks[RELEASE_ASKS_MAX];
     struct release_signer signers[RELEASE_SIGNERS_MAX];
     size_t signers_n;
-    bool crowded; /* More signers than are kept: nothing is free. */
+    int64_t crowded_at_ms; /* Until then, wall time, programmes are good of a
+                              signer for whom there was no room: nothing is
+                              free. */
     /* Is the signer of every programme known that is good? */
     bool (*known)(void *data);
     void *data;

@@ -491,6 +491,23 @@ def test_who_must_agree_is_known_after_a_restart(pg):
         wait_until(lambda: delete(w.lan, hash_).code == OK, "all agree", 30)
 
 
+def test_too_many_schedulers_only_as_long_as_they_count(pg):
+    """After a seventeenth scheduler nothing was deleted any more, until somebody
+    started the service again: those that are over kept their places."""
+    with ContentWorld(pg) as w:
+        hash_, _ = say(w)
+        w.let_go()
+        w.programme("vn/08/071", [])
+        for n in range(18):
+            who = w.province.service(f"scheduler_{n}", "scheduler", "vn/08",
+                                     powers=SCHEDULE | TIME)
+            w.programme("vn/08/071", [], who=who, ttl_ms=20000)
+        wait_until(lambda: "event=release.signers" in w.service.log(), "told")
+        w.programme("vn/08/071", [])
+        assert delete(w.lan, hash_).code == BUSY
+        wait_until(lambda: delete(w.lan, hash_).code == OK, "they are over", 40)
+
+
 # --- export ----------------------------------------------------------------------
 
 
