@@ -18,6 +18,12 @@ def signed(who, type_, body, area, **more):
     return who.envelope(type_, body, area=area, **more)
 
 
+def planned_by(t, issuer, name="scheduler_08", area="vn/08", **more):
+    """The attacker's bulletin, by a scheduler whose certificate is issuer's."""
+    t.plan(t.programme([t.bulletin()], signer=issuer.service(
+        name, "scheduler", area, powers=li.SCHEDULE, **more)))
+
+
 # --- forge, flip, cut ---------------------------------------------------------------
 
 @attack("P1 #2")
@@ -136,8 +142,7 @@ def wider_programme_on_narrow_topic(t):
 @attack("P1", key="scheduler of another province")
 def scheduler_of_another_province(t):
     south = t.rig.root.authority("province_09", "vn/09")
-    t.plan(t.programme([t.bulletin()], signer=south.service(
-        "scheduler_09", "scheduler", "vn/09", powers=li.SCHEDULE)))
+    planned_by(t, south, name="scheduler_09", area="vn/09")
     t.refused()
 
 
@@ -175,16 +180,14 @@ def approver_of_another_area(t):
 def powers_beyond_the_issuer(t):
     weak = t.rig.root.authority("weak", "vn/08",
                                 powers=li.CONTENT_APPROVE | li.DELEGATE)
-    t.plan(t.programme([t.bulletin()], signer=weak.service(
-        "scheduler_08", "scheduler", "vn/08", powers=li.SCHEDULE)))
+    planned_by(t, weak)
     t.refused()
 
 
 @attack("P1", key="commune authority")
 def area_beyond_the_issuer(t):
     small = t.rig.province.authority("small", "vn/08/070/99999")
-    t.plan(t.programme([t.bulletin()], signer=small.service(
-        "scheduler_08", "scheduler", "vn/08", powers=li.SCHEDULE)))
+    planned_by(t, small)
     t.refused()
 
 
@@ -193,9 +196,7 @@ def validity_beyond_the_issuer(t):
     brief = t.rig.province.authority(
         "brief", "vn/08", not_before_ms=li.now_ms() - 7200000,
         not_after_ms=li.now_ms() + 3600000)
-    t.plan(t.programme([t.bulletin()], signer=brief.service(
-        "scheduler_08", "scheduler", "vn/08", powers=li.SCHEDULE,
-        not_after_ms=li.now_ms() + 30 * li.DAY_MS)))
+    planned_by(t, brief, not_after_ms=li.now_ms() + 30 * li.DAY_MS)
     t.refused()
 
 
@@ -204,15 +205,13 @@ def staff_issues_certificates(t):
     """A leaf signs a certificate for a scheduler of the attacker's own."""
     staff = t.rig.province.staff("tham", "vn/08", powers=li.SCHEDULE
                                  | li.CONTENT_APPROVE | li.DELEGATE)
-    t.plan(t.programme([t.bulletin()], signer=staff.service(
-        "scheduler_08", "scheduler", "vn/08", powers=li.SCHEDULE)))
+    planned_by(t, staff)
     t.refused()
 
 
 @attack("P1", key="a device")
 def device_issues_certificates(t):
-    t.plan(t.programme([t.bulletin()], signer=t.pole.identity.service(
-        "scheduler_08", "scheduler", t.area, powers=li.SCHEDULE)))
+    planned_by(t, t.pole.identity, area=t.area)
     t.refused()
 
 
@@ -246,19 +245,17 @@ def subject_replaced_in_the_certificate(t):
 
 @attack("P1 #13")
 def expired_certificate(t):
-    t.plan(t.programme([t.bulletin()], signer=t.rig.province.service(
-        "scheduler_old", "scheduler", "vn/08", powers=li.SCHEDULE,
-        not_before_ms=li.now_ms() - 9 * li.DAY_MS,
-        not_after_ms=li.now_ms() - 1000)))
+    planned_by(t, t.rig.province, name="scheduler_old",
+               not_before_ms=li.now_ms() - 9 * li.DAY_MS,
+               not_after_ms=li.now_ms() - 1000)
     t.refused()
 
 
 @attack("P1")
 def not_yet_valid_certificate(t):
-    t.plan(t.programme([t.bulletin()], signer=t.rig.province.service(
-        "scheduler_new", "scheduler", "vn/08", powers=li.SCHEDULE,
-        not_before_ms=li.now_ms() + li.DAY_MS,
-        not_after_ms=li.now_ms() + 9 * li.DAY_MS)))
+    planned_by(t, t.rig.province, name="scheduler_new",
+               not_before_ms=li.now_ms() + li.DAY_MS,
+               not_after_ms=li.now_ms() + 9 * li.DAY_MS)
     t.refused()
 
 
@@ -276,13 +273,9 @@ def revoked_scheduler(t):
 def algorithm_downgraded(t):
     """Certificates that name no algorithm, or one that nobody implements."""
     for algorithm in (0, 2, 255):
-        t.plan(t.programme([t.bulletin()], signer=t.rig.province.service(
-            "scheduler_a", "scheduler", "vn/08", powers=li.SCHEDULE,
-            algorithm=algorithm)))
+        planned_by(t, t.rig.province, name="scheduler_a", algorithm=algorithm)
     for version in (0, 2):
-        t.plan(t.programme([t.bulletin()], signer=t.rig.province.service(
-            "scheduler_v", "scheduler", "vn/08", powers=li.SCHEDULE,
-            version=version)))
+        planned_by(t, t.rig.province, name="scheduler_v", version=version)
     t.refused()
 
 

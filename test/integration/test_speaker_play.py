@@ -1,8 +1,6 @@
 """loa-speaker says what is signed: the sound, its moment, the receipts."""
-import numpy as np
 
 from speaker_rig import AREA, RATE, Rig, correlate, speechlike
-from loa_broker import wait_until
 
 
 def check_said(pole, content, start_ms, within_ms=20):
