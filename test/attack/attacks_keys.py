@@ -198,7 +198,7 @@ def substituted_while_it_sounds(t):
     t.until_ms = t.start + 2500
 
     def replace():
-        wait_until(lambda: t.pole.receipts("STARTED", b.id), "it sounds", 20)
+        wait_until(lambda: t.pole.receipts("STARTED", b.id), "it sounds")
         for i in range(t.evil.packets_n):
             t.send("content", t.evil.packet(i, frames=other.frames[
                 10 * i:10 * i + len(t.evil.frames[10 * i:10 * i + 10])]),

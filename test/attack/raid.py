@@ -119,9 +119,9 @@ class Target:
         heard = self.pole.samples()[:max(0, self.pole.index(at_ms))]
         return not heard.any()
 
-    def refused(self, limit_s=6):
+    def refused(self):
         """Until the loudspeaker has said in its log that it refused."""
-        self.pole.wait_log("event=message.refused", limit_s)
+        self.pole.wait_log("event=message.refused")
 
 
 def good_after(t, good, start):

@@ -58,7 +58,7 @@ def announced_s(rig, pole, content, n):
 
 
 def sounded(pole, content, b, start):
-    pole.wait_receipt("FINISHED", b.id, limit_s=20)
+    pole.wait_receipt("FINISHED", b.id)
     at = pole.index(start)
     wait_until(lambda: len(pole.samples()) > at + len(content.pcm) + 4800,
                "the file has it")

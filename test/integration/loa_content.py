@@ -85,7 +85,7 @@ class Sender(Asker):
     def state(self, upload_id, **more):
         return self.ask(find=services.ContentFind(upload_id=upload_id), **more)
 
-    def wait_ended(self, upload_id, limit_s=30):
+    def wait_ended(self, upload_id, limit_s=LIMIT_S):
         """The upload when it is done or has failed."""
         end = time.monotonic() + limit_s * PATIENCE
         while True:
@@ -95,7 +95,7 @@ class Sender(Asker):
             assert time.monotonic() < end, u
             time.sleep(0.02)
 
-    def upload(self, data, limit_s=30, **more):
+    def upload(self, data, limit_s=LIMIT_S, **more):
         if isinstance(data, str):
             data = data.encode()
         a = self.begin(len(data), **more)
@@ -110,7 +110,7 @@ class Sender(Asker):
         data = b""
         while True:
             a = self.ask(export=services.ContentExport(
-                content_hash=hash_, offset=len(data)), limit_s=30)
+                content_hash=hash_, offset=len(data)))
             assert a.status.code == OK, a.status
             assert a.data_offset == len(data)
             data += a.data

@@ -4,7 +4,7 @@ import socket
 import time
 
 import pytest
-from loa_broker import Broker
+from loa_broker import LIMIT_S, Broker
 from loa_identity import (ALL as ALL_AND_DRILL, CONFIG, DELEGATE, DRILL, REVOKE,
                           ROOT_DIR, blake2b, new_enrolling, new_root,
                           open_envelope, pb, registry)
@@ -48,7 +48,7 @@ class World:
             self.askers[who.principal] = Asker(client, who)
         return self.askers[who.principal]
 
-    def ask(self, who, message_id=None, limit_s=10, **what):
+    def ask(self, who, message_id=None, limit_s=LIMIT_S, **what):
         """A RegistryAnswer to this request of `who`."""
         asker = self.asker(who)
         message_id, _ = asker.send("registry", pb.TYPE_REGISTRY_REQUEST,
@@ -94,7 +94,7 @@ class World:
                 return rows, a.version
 
     def enrol(self, code, device, who=None, serial="", model="LS-1",
-              limit_s=10):
+              limit_s=LIMIT_S):
         """A device's side of the enrolment; returns (RegistryAnswer, who)."""
         who = who or new_enrolling()
         key = blake2b(code.replace("-", "").encode())

@@ -178,7 +178,8 @@ class Service:
         """(status, text); status 0: nobody listens."""
         try:
             with urllib.request.urlopen(
-                    f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as r:
+                    f"http://127.0.0.1:{self.http_port}{path}",
+                    timeout=LIMIT_S) as r:
                 return r.status, r.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()

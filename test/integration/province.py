@@ -20,7 +20,7 @@ from loa_broker import PATIENCE  # noqa: E402
 from stack import Stack  # noqa: E402
 
 BUILD = os.environ.get("LOA_BUILD", "build/plain")
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 def free_ports(n=6, at=21000):
@@ -121,7 +121,7 @@ class Province(Stack):
     def metric(self, service, sample):
         """The value of a sample (labels included) of /metrics, or 0."""
         url = f"http://127.0.0.1:{self.service_port(service)}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as r:
+        with urllib.request.urlopen(url, timeout=LIMIT_S) as r:
             for line in r.read().decode().splitlines():
                 if line.startswith(sample + " "):
                     return float(line.split()[-1])

@@ -29,7 +29,7 @@ import paho.mqtt.client as mqtt
 
 import loa_identity as li
 from loa_identity import content as cpb, device as dpb, pb, programme as ppb
-from loa_broker import free_port, listens, wait_until
+from loa_broker import LIMIT_S, free_port, listens, wait_until
 
 RATE = 48000
 FRAME = 960
@@ -168,7 +168,7 @@ class Speaker:
                 env={**os.environ, **(env or {})})
         return self
 
-    def stop(self, how=signal.SIGTERM, limit_s=10):
+    def stop(self, how=signal.SIGTERM, limit_s=LIMIT_S):
         if self.process is None:
             return None
         self.process.send_signal(how)
@@ -180,7 +180,7 @@ class Speaker:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def wait_log(self, text, limit_s=10):
+    def wait_log(self, text, limit_s=LIMIT_S):
         wait_until(lambda: text in self.log(), f"{self.device}: {text}",
                    limit_s)
 
@@ -188,7 +188,7 @@ class Speaker:
         state = self.rig.states.get(self.device)
         return state is not None and state.presence == dpb.PRESENCE_ONLINE
 
-    def wait_online(self, limit_s=10):
+    def wait_online(self, limit_s=LIMIT_S):
         wait_until(self.online, self.device + " online", limit_s)
         return self
 
@@ -199,7 +199,7 @@ class Speaker:
                         "RECEIPT_EVENT_" + event))
                 and (bulletin is None or r.bulletin_id == bulletin)]
 
-    def wait_receipt(self, event, bulletin=None, limit_s=15, count=1):
+    def wait_receipt(self, event, bulletin=None, limit_s=LIMIT_S, count=1):
         wait_until(lambda: len(self.receipts(event, bulletin)) >= count,
                    f"{self.device}: receipt {event}; has "
                    + self.receipts_text(), limit_s)
@@ -234,7 +234,7 @@ class Speaker:
         """The sample of the WAV that belongs to this wall time."""
         return int((at_ms * 1000 - self.opened_us()) * RATE // 1000000)
 
-    def wait_written(self, at_ms, limit_s=15):
+    def wait_written(self, at_ms, limit_s=LIMIT_S):
         """Until the WAV has reached that wall time."""
         wait_until(lambda: os.path.exists(self.wav + ".start_us") and
                    os.path.getsize(self.wav) >= 44 + 2 * self.index(at_ms),
@@ -310,7 +310,7 @@ class Rig:
     def stop_broker(self, how=signal.SIGTERM):
         if self.broker is not None:
             self.broker.send_signal(how)
-            self.broker.wait(10)
+            self.broker.wait(LIMIT_S)
             self.broker = None
 
     def connect(self):

@@ -269,12 +269,12 @@ def test_more_areas_than_a_broker_queues(world):
     def all_are(version):
         return world.pg.one("SELECT count(*) FROM content.programme WHERE "
                             f"version = {version}") == str(len(areas))
-    wait_until(lambda: all_are(1), "all came", 30)
+    wait_until(lambda: all_are(1), "all came")
     world.service.kill()
     publish(2)
     world.scheduler.drain()
     world.service.start()
-    wait_until(lambda: all_are(2), "all newer ones came", 60)
+    wait_until(lambda: all_are(2), "all newer ones came")
 
 
 def test_soonest_first(world):

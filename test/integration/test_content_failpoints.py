@@ -5,7 +5,7 @@ import time
 
 import pytest
 from content_fixtures import pg  # noqa: F401
-from loa_broker import wait_until
+from loa_broker import LIMIT_S, wait_until
 from loa_content import DONE, OK, TEXT, ContentWorld, content_hash_of
 from loa_identity import content, now_ms, pb, services
 from loa_service import with_fail_points
@@ -14,7 +14,7 @@ N_MAX = 60
 EVERY = int(os.environ.get("LOA_EVERY", "5"))
 
 
-def go(world, what, limit_s=30):
+def go(world, what, limit_s=LIMIT_S):
     """Do it, and as a supervisor restart the service when it has died."""
     end = time.monotonic() + limit_s
     while True:
@@ -74,7 +74,7 @@ def check_tables(world):
                ) == "1"
     wait_until(lambda: one("SELECT count(*) FROM content.trash") == "0"
                and one("SELECT count(*) FROM content.upload_part") == "0",
-               "swept", 20)
+               "swept")
     assert one("SELECT count(*) = (SELECT packets_n FROM content.content) "
                "FROM content.packet") == "t"
 

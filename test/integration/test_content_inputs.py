@@ -238,6 +238,6 @@ def test_stale_upload_is_dropped(other_pg):
         id_ = w.lan.begin(100000).upload.upload_id
         assert w.lan.part(id_, 0, b"x" * PART).status.code == OK
         wait_until(lambda: w.pg.one("SELECT count(*) FROM content.upload")
-                   == "0", "dropped", 20)
+                   == "0", "dropped")
         assert w.pg.one("SELECT count(*) FROM content.upload_part") == "0"
         assert w.lan.part(id_, PART, b"x").status.code == NOT_FOUND

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from content_fixtures import pg, push_mark, wav  # noqa: F401
-from loa_broker import wait_until
+from loa_broker import LIMIT_S, wait_until
 from loa_content import (DONE, OK, PART, RECEIVING, TEXT, ContentWorld,
                          content_hash_of)
 from loa_identity import now_ms
@@ -79,7 +79,7 @@ def test_in_encoding(world, wav):
     id_ = world.lan.begin(len(longer), title="dài").upload.upload_id
     world.lan.send_parts(id_, longer)
     wait_until(lambda: world.lan.state(id_).upload.permille > 100,
-               "encoding", 20)
+               "encoding")
     restart(world)
     assert world.pg.one("SELECT attempts_n FROM content.upload WHERE upload_id"
                         f" = '\\x{id_.hex()}'") in ("1", "2")
@@ -175,7 +175,7 @@ def test_broker_loses_its_memory(pg, wav):
         wait_until(lambda: w.pg.one("SELECT count(*) FROM content.need WHERE "
                                     "pushed_at IS NOT NULL") != "0", "marked")
         w.broker.stop()
-        assert w.service.process.wait(10) == 1
+        assert w.service.process.wait(LIMIT_S) == 1
         w.broker.start()
         w.service.start()
         again = w.pole("vn/08/070/07002")

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from loa_broker import wait_until
+from loa_broker import LIMIT_S, wait_until
 from loa_identity import (COMMAND, DAY_MS, REVOKE, SCHEDULE, new_enrolling,
                           new_root, now_ms, pb, registry)
 from loa_service import Asker, Service
@@ -124,7 +124,7 @@ def test_a_broker_that_lost_its_memory_has_the_list_again(w, registrar):
     before = w.trust_list()[0]
     w.askers.clear()
     w.broker.stop(9)
-    assert w.service.process.wait(10) == 1      # Its supervisor...
+    assert w.service.process.wait(LIMIT_S) == 1      # Its supervisor...
     w.broker.start()
     w.service.start()                           # ... starts it again.
     assert w.trust_list()[0] == before
@@ -166,7 +166,7 @@ def test_an_identity_that_may_not_issue_is_refused(w):
     w.service.stop()  # One schema takes one process at a time.
     try:
         s.start(wait=False)
-        assert s.process.wait(10) == 1
+        assert s.process.wait(LIMIT_S) == 1
         assert "delegate" in s.log()
     finally:
         s.remove()

@@ -219,7 +219,7 @@ def test_killed_at_every_step(w, registrar, point):
         w.service.kill()
         w.service.start(wait=False, LOA_FAILPOINT=f"{point}:{n}:abort")
         try:
-            wait_until(w.service.ready, "ready", 5)
+            wait_until(w.service.ready, "ready")
         except AssertionError:      # It ended before it was ready.
             deaths += 1
             w.service.start()

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from loa_broker import wait_until
+from loa_broker import LIMIT_S, wait_until
 from loa_identity import (ROOT_DIR, DELEGATE, SCHEDULE, now_ms, pb, registry,
                           services)
 from loa_service import Service
@@ -72,7 +72,7 @@ def test_the_real_registry(pg):
             bring("sample", f.read())
         start = now_ms() + HOUR
         wait_until(lambda: w.add("vn/08/070", start).status.code != NOT_FOUND
-                   and w.service.ready(), "the sample tree", 30)
+                   and w.service.ready(), "the sample tree")
         assert w.add("vn/08/070/07099", start).status.code == NOT_FOUND
         bring("one more", "code,parent,tier,name\n"
               "07099,070,commune,Xã Mới\n")
@@ -150,7 +150,7 @@ def test_killed_while_it_answers(world):
     assert len(wait_books(world, answered)) == 60
 
 
-def wait_books(world, answered, limit_s=10):
+def wait_books(world, answered, limit_s=LIMIT_S):
     end = time.monotonic() + limit_s
     while True:
         try:
@@ -200,7 +200,7 @@ def test_broker_that_forgot_everything(world):
         assert world.add(area, start + i * MINUTE).status.code == OK
     before = {a: world.programme(a) for a in COMMUNES}
     world.broker.stop(9)
-    assert world.service.process.wait(10) == 1
+    assert world.service.process.wait(LIMIT_S) == 1
     assert "event=mqtt" in world.service.log()
     for c in world.broker.clients:
         c.close()
@@ -209,7 +209,7 @@ def test_broker_that_forgot_everything(world):
     world.service.start()
     for a in COMMUNES:
         assert world.wait_programme(a, before[a].version) == before[a]
-        wait_until(lambda a=a: world.retained("head", a), "head", 10)
+        wait_until(lambda a=a: world.retained("head", a), "head")
         _, head, _ = world.retained("head", a)
         assert head.programme_version == before[a].version
 
@@ -230,7 +230,7 @@ def test_database_from_an_old_backup(world):
 def test_database_is_lost(world):
     world.pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                    "WHERE usename = 'loa_scheduler'")
-    assert world.service.process.wait(10) == 1
+    assert world.service.process.wait(LIMIT_S) == 1
     world.service.start()
     assert world.add("vn/08", now_ms() + HOUR).status.code == OK
 

@@ -57,7 +57,7 @@ def test_on_a_card(card, ppm):
         b = rig.bulletin(content, *starts)
         rig.publish_programme(AREA, [b])
         rig.push(content, AREA)
-        pole.wait_receipt("FINISHED", b.id, count=2, limit_s=30)
+        pole.wait_receipt("FINISHED", b.id, count=2)
         firsts = [r.first_sample_us for r in pole.receipts("STARTED", b.id)]
         assert "underrun" not in pole.log()
         pole.stop()

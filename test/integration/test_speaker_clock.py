@@ -62,10 +62,10 @@ def test_who_learns_the_time_may_speak(shift, tmp_path, shift_s):
             env=dict(os.environ, LD_PRELOAD=shift, CLOCK_SHIFT_S=str(shift_s)),
             stdout=log, stderr=log)
         try:
-            m = ear.wait_message(limit_s=20)
+            m = ear.wait_message()
             state = device.State.FromString(m.payload)
             while state.presence != device.PRESENCE_ONLINE:
-                m = ear.wait_message(limit_s=20)
+                m = ear.wait_message()
                 state = device.State.FromString(m.payload)
             wait_until(lambda: clock.asked_n > 0, "a question")
 

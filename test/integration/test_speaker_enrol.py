@@ -144,7 +144,7 @@ def test_wrong_code_backs_off():
         wait_until(lambda: pole.log().count("event=mqtt.connected") == 2,
                    "connected again")
         registry.refuse = False  # The code is good now, and it finds out.
-        pole.wait_online(60)
+        pole.wait_online()
         assert len(registry.requests) == 2
         first, second = registry.came
         assert second - first > 10  # The pace of before was 5 s.
@@ -164,8 +164,8 @@ def test_settings_are_checked(tmp_path):
             (["--output", "wav:x", "--data-dir", "/proc/nothing"],
              "data directory")]:
         r = subprocess.run([SPEAKER] + argv, capture_output=True, text=True,
-                           timeout=10, check=False)
+                           timeout=60, check=False)
         assert r.returncode != 0 and sentence in r.stderr, (argv, r.stderr)
     r = subprocess.run([SPEAKER, "--help"], capture_output=True, text=True,
-                       timeout=10, check=False)
+                       timeout=60, check=False)
     assert r.returncode == 0 and "--place-offset-ms" in r.stdout

@@ -95,7 +95,7 @@ def test_jumps_while_playing(rig):
         c.pole.wait_online(20)
         c.publish()
     for c in cases:
-        c.pole.wait_receipt("STARTED", c.b.id, limit_s=30)
+        c.pole.wait_receipt("STARTED", c.b.id)
         c.shift.set(AWAY[c.name])
     wait_until(lambda: rig.now_ms() > starts[1] + 4000, "the second is over", 30)
     for c in cases:
@@ -137,7 +137,7 @@ def test_wrong_from_the_first_start(rig):
         assert not c.pole.receipts("STARTED"), c.name
         c.shift.set(0)
     for c in cases:
-        c.pole.wait_log("event=programme.accepted", 10)
+        c.pole.wait_log("event=programme.accepted")
         rig.push(content, c.area)
     late = ("+1 h", "+1 d")
     for c in cases:
@@ -175,7 +175,7 @@ def test_without_a_clock(rig):
     rig.client.message_callback_add("loa/1/rpc/scheduler/#", answer)
     rig.client.subscribe("loa/1/rpc/scheduler/#", 1)
     for c in cases:
-        c.pole.wait_log("event=programme.accepted", 20)
+        c.pole.wait_log("event=programme.accepted")
         rig.push(content, c.area)
     for n, c in enumerate(cases):
         c.shift.set(0 if n % 2 else 7 * HOUR)  # It does not look there.

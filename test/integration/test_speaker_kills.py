@@ -31,7 +31,7 @@ def test_killed_while_playing():
         r = pole.wait_receipt("INTERRUPTED", b.id)
         assert (r.reason, r.start_at_ms) == ("restarted",
                                              b.message.starts_at_ms[0])
-        r = pole.wait_receipt("FINISHED", b.id, limit_s=20)
+        r = pole.wait_receipt("FINISHED", b.id)
         assert r.start_at_ms == b.message.starts_at_ms[1]
         starts = [r.start_at_ms for r in pole.receipts("STARTED", b.id)]
         assert starts == list(b.message.starts_at_ms)
@@ -230,8 +230,8 @@ def test_full_disk(small_disk):
                 f.truncate(os.path.getsize(ballast) - 16384)
         rig.publish_programme(AREA, [a, b])
         end = rig.answer_wants(content, AREA)
-        pole.wait_receipt("FINISHED", a.id, limit_s=20)  # It was complete.
-        r = pole.wait_receipt("REFUSED", b.id, limit_s=20)
+        pole.wait_receipt("FINISHED", a.id)  # It was complete.
+        r = pole.wait_receipt("REFUSED", b.id)
         assert r.reason == "incomplete"
         wait_until(lambda: "content.storage_failed" in pole.log(), "log")
         assert pole.online()

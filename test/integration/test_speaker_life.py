@@ -19,13 +19,13 @@ def test_asks_for_what_it_missed():
         rig.publish_programme(AREA, [b])
         rig.push(content, AREA, skip={0, 5, 6, 7, content.packets_n - 1})
         end = rig.answer_wants(content, AREA)
-        pole.wait_receipt("VERIFIED", b.id, limit_s=6)
+        pole.wait_receipt("VERIFIED", b.id)
         end()
         wanted = rig.wants[0][1].streams[0]
         assert wanted.stream_key == content.stream.key
         assert list(wanted.ranges) == [0, 1, 5, 3, content.packets_n - 1, 1]
         asked = len(rig.wants)
-        pole.wait_receipt("FINISHED", b.id, limit_s=20)
+        pole.wait_receipt("FINISHED", b.id)
         assert len(rig.wants) == asked  # Complete: it asked no more.
 
 
@@ -39,8 +39,8 @@ def test_was_off_while_it_was_sent():
         rig.push(content, AREA)
         end = rig.answer_wants(content, AREA)
         pole.start()
-        pole.wait_receipt("VERIFIED", b.id, limit_s=10)
-        pole.wait_receipt("FINISHED", b.id, limit_s=20)
+        pole.wait_receipt("VERIFIED", b.id)
+        pole.wait_receipt("FINISHED", b.id)
         end()
 
 
@@ -58,7 +58,7 @@ def test_plays_without_a_network():
         pole.wait_log("event=turn.end event=finished")
         rig.states.clear()
         rig.start_broker()  # It remembers nothing.
-        pole.wait_receipt("FINISHED", b.id, limit_s=20)
+        pole.wait_receipt("FINISHED", b.id)
         assert pole.online()
         assert pole.process.poll() is None
 
@@ -94,7 +94,7 @@ def test_receipts_until_acked():
         pole.stop(signal.SIGKILL)
         pole.start()  # They are still there.
         rig.acking = True
-        pole.wait_receipt("FINISHED", b.id, limit_s=20)
+        pole.wait_receipt("FINISHED", b.id)
         numbers = [r.sequence for r in pole.receipts()]
         assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
         assert len({r.log_id for r in pole.receipts()}) == 1

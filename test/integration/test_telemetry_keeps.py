@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from loa_broker import BUILD, Broker, wait_until
+from loa_broker import BUILD, LIMIT_S, Broker, wait_until
 from loa_identity import device, new_root, open_envelope, pb, services
 from loa_service import Asker, Postgres, Service
 
@@ -83,7 +83,7 @@ class World:
     def count(self, what):
         return int(self.pg.one(f"SELECT count(*) FROM telemetry.{what}"))
 
-    def wait_count(self, what, n, limit_s=15):
+    def wait_count(self, what, n, limit_s=LIMIT_S):
         wait_until(lambda: self.count(what) == n, f"{n} in {what}", limit_s)
 
 
@@ -314,7 +314,7 @@ def test_one_commit_for_more_devices_than_may_be_unacknowledged(pg):
             for p in pole:
                 w.receipts(p, raw(receipt(1)))
             wait_until(lambda: w.service.metric(
-                "loa_telemetry_receipts_total") == n, "all taken", 60)
+                "loa_telemetry_receipts_total") == n, "all taken")
             assert w.count("receipt") == 0
         acked = set()
         while len(acked) < n:
@@ -349,12 +349,12 @@ def test_states_beyond_a_brokers_queue_were_lost(pg):
         assert ear.subscribe("loa/1/pub/summary/vn/08/#") == 1
         w.service.start()
         everybody(1, device.PRESENCE_ONLINE)
-        wait_until(lambda: said(1), "all are known", 40)
+        wait_until(lambda: said(1), "all are known")
         w.service.kill()
         everybody(2, device.PRESENCE_LOST)
         ear.drain()
         w.service.start()
-        wait_until(lambda: said(2), "all are lost", 40)
+        wait_until(lambda: said(2), "all are lost")
         # Every area's summary says so, although they are more than may be
         # published at once.
         last = {}
@@ -366,7 +366,7 @@ def test_states_beyond_a_brokers_queue_were_lost(pg):
                 last[s.area] = s.lost_n
             return (last.get("vn/08") == n and
                     all(last.get(area(i)) == 2 for i in range(n)))
-        wait_until(all_told, "all summaries", 20)
+        wait_until(all_told, "all summaries")
         # A database that knows nobody: who speaks is asked for its state.
         w.service.kill()
         pg.query("TRUNCATE telemetry.device")
@@ -375,7 +375,7 @@ def test_states_beyond_a_brokers_queue_were_lost(pg):
             w.health(f"pole_{i}", area(i))
             if i % 100 == 0:
                 time.sleep(0.1)
-        wait_until(lambda: said(2), "all are known again", 60)
+        wait_until(lambda: said(2), "all are known again")
 
 
 def test_an_old_state_moved_a_device_back_where_it_was(pg):
