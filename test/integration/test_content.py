@@ -1,9 +1,7 @@
 """loa-content-ingest on a real broker with the plugin and a real PostgreSQL:
 from a file or a text to what devices hear."""
-import os
-
 from content_fixtures import pg, wav, world  # noqa: F401
-from loa_content import (AUDIO, DONE, OK, TEXT, ContentWorld, content_hash_of)
+from loa_content import AUDIO, DONE, OK, TEXT, content_hash_of
 from loa_identity import now_ms
 
 

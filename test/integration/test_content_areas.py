@@ -4,7 +4,6 @@ import os
 import subprocess
 import time
 
-import pytest
 from content_fixtures import (all_pushed, pg, push_mark, say,  # noqa: F401
                               wav, world)
 from loa_broker import wait_until

@@ -13,7 +13,7 @@ import wave
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from province import Province, free_ports, iso, ms  # noqa: E402
+from province import Province, iso, ms  # noqa: E402
 
 
 
