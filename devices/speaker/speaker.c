@@ -186,7 +186,7 @@ static void open_gaps(struct speaker *s)
 
 /* Did time become known, or move? Then what was refused for want of it, or by
  * it, is looked at again. */
-static void watch_time(struct speaker *s)
+void speaker_watch_time(struct speaker *s)
 {
     int64_t moved = s->time.offset_us - s->time_offset_us;
     bool jumped = moved > SPEAKER_JUMP_US || moved < -SPEAKER_JUMP_US;
@@ -230,7 +230,7 @@ static void recheck_contents(struct speaker *s)
 static void on_tick(struct speaker *s, const struct speaker_event *ev)
 {
     (void)ev;
-    watch_time(s);
+    speaker_watch_time(s);
     tell_restarted(s);
     if (s->time.trusted) {
         if (s->reckon || s->now.now_us >= s->reckon_us)

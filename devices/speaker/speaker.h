@@ -176,6 +176,7 @@ struct speaker {
     bool state_due, memo_due, memo_soon, ledger_due, ledger_soon;
     bool trust_due, replay_due, programme_due, silence_due;
     bool trust_unsaved;  /* The disk refused it. */
+    bool trust_new;      /* The one that is being saved was not held before. */
     int64_t trust_at_ms; /* When the list that is being saved was signed. */
     bool voice_closing[PLAYER_VOICES];
     size_t load_depth; /* Load the programme of the ancestor of this depth; 0:

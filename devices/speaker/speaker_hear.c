@@ -102,6 +102,7 @@ static void on_trust(struct speaker *s,
         return;
     }
     s->trust_due = true;
+    s->trust_new = v == LOA_VERDICT_OK;
     s->trust_at_ms = e.header.issued_at_ms;
     s->pending_body = body;
 }
@@ -167,7 +168,8 @@ void hear_trust_saved(struct speaker *s, int status)
     speaker_note(s, SPEAKER_INFO, "trust.accepted", "number=%" PRIu64,
                  s->trust.revoked.number);
     s->reckon = s->state_due = true;
-    doubt_time(s);
+    if (s->trust_new)
+        doubt_time(s);
     turns_recheck(s);
     disown_programmes(s);
 }
@@ -326,6 +328,8 @@ static void on_head(struct speaker *s,
         walltime_answered(&s->time, h.nonce, h.time_ms, s->now.now_us))
         speaker_note(s, SPEAKER_INFO, "time.set", "at_ms=%" PRId64, h.time_ms);
     walltime_heard(&s->time, h.time_ms, s->now.now_us);
+    /* At once: what is on the disk is to be read before the next message. */
+    speaker_watch_time(s);
     if (!retained && s->time.trusted)
         s->clock_offset_us =
             h.time_ms * 1000 - walltime_at_us(&s->time, s->now.now_us);

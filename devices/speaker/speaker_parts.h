@@ -36,6 +36,9 @@ LOA_MUST_CHECK int hear_trust_from_disk(struct speaker *s,
 void hear_programme_saved(struct speaker *s, int status);
 void hear_trust_saved(struct speaker *s, int status);
 void hear_forget_future(struct speaker *s);
+
+/* Call when time may have become known, or moved. */
+void speaker_watch_time(struct speaker *s);
 void hear_replay_saved(struct speaker *s, int status);
 
 /* --- speaker_turns.c ------------------------------------------------------ */

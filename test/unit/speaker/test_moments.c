@@ -144,6 +144,33 @@ static void test_answer_poisons_a_clockless_device(void)
     }
 }
 
+/* The time and the retained programme come in one go after a restart. What is
+ * on the disk is read first: a full disk would lose it by writing it once more.
+ */
+static void test_clockless_writes_again_what_it_has(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + HOUR}, NULL, false};
+    struct speaker_conf conf = {.clock = WALLTIME_NONE,
+                                .content_bytes_max = 1 << 30,
+                                .volume_percent = 100};
+    static struct letter plan;
+
+    world_init(&w, &town);
+    town_programme(&town, NULL, (uint64_t)T0, &b, 1, NULL, T0, &plan);
+    for (int boot = 0; boot < 2; boot++) {
+        world_boot(&w, &conf);
+        world_connect(&w);
+        town_head(&town, NULL, world_at_ms(&w), 0, w.nonce, NULL, &l);
+        world_give(&w, "head", NULL, true, &l, false);
+        world_give(&w, "programme", NULL, false, &plan, true);
+        CHECK_INT("held", w.s.programmes.held_n, 1);
+        CHECK_INT("kept", world_programme(&w, OWN)->there, 1);
+        world_run(&w, world_at_ms(&w) + MINUTE);
+        world_kill(&w);
+        w.disk_fails = true;
+    }
+}
+
 static void test_place_offset(void)
 {
     static const int64_t offsets[] = {-700, 0, 350};
@@ -366,6 +393,7 @@ int main(void)
     test_clock_behind();
     test_no_clock();
     test_answer_poisons_a_clockless_device();
+    test_clockless_writes_again_what_it_has();
     test_place_offset();
     test_sound_fails();
     test_buffered_output();
