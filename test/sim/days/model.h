@@ -197,12 +197,14 @@ static bool model_programme(struct loa_bytes l,
 
     while (strcmp(model_areas[a], s->area) != 0)
         a++;
-    if (m.timed && m.plans[a].version == p->version && m.plans[a].lost) {
+    if (!m.timed || s->expires_at_ms <= clock_ms ||
+        s->issued_at_ms > clock_ms + BEHIND_MS)
+        goto done;
+    if (m.plans[a].version == p->version && m.plans[a].lost) {
         model_found(a, now_us);
         taken = true;
     }
-    if (!m.timed || m.plans[a].version >= p->version ||
-        s->expires_at_ms <= clock_ms || s->issued_at_ms > clock_ms + BEHIND_MS)
+    if (m.plans[a].version >= p->version)
         goto done;
     taken = true;
     m.plans[a].there = true;
