@@ -140,8 +140,8 @@ static const char *check_time(const struct login_judge *l,
     int64_t at = a->e.header.issued_at_ms, w = l->rules.window_ms;
 
     if (at >= a->r->now_ms - w && at <= a->r->now_ms + w)
-        return seen_add(l->seen, a->e.header.message_id, a->r->now_ms,
-                        at + w + 1)
+        return seen_add(l->seen, a->leaf.role == LOA_ROLE_DEVICE,
+                        a->e.header.message_id, a->r->now_ms, at + w + 1)
                    ? NULL
                    : "repeated";
     if (a->leaf.role != LOA_ROLE_DEVICE)

@@ -332,6 +332,7 @@ static int start(struct plugin *p, const struct mosquitto_opt *options, int n)
     if (read_options(&p->options, options, n) != LOA_OK)
         return LOA_EINVAL;
     gate_init(p->gate, &p->options.rules, p->options.root);
+    randombytes_buf(p->gate->seen.key, sizeof p->gate->seen.key);
     if (p->options.state[0] != '\0') {
         if (restore(p) != LOA_OK)
             return LOA_EINVAL;

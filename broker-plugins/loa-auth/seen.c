@@ -1,21 +1,29 @@
 #include "seen.h"
 
+#include <sodium.h>
 #include <string.h>
 
-static struct seen_id *set_of(struct seen *s, const uint8_t id[LOA_ID_BYTES])
-{
-    size_t n;
+_Static_assert(SEEN_KEY_BYTES == crypto_shorthash_KEYBYTES, "of SipHash");
 
-    memcpy(&n, id, sizeof n);
-    return s->sets[n % SEEN_SETS_N];
+static struct seen_id *set_of(struct seen *s,
+                              bool device,
+                              const uint8_t id[LOA_ID_BYTES])
+{
+    uint8_t hash[crypto_shorthash_BYTES];
+    uint64_t n;
+
+    crypto_shorthash(hash, id, LOA_ID_BYTES, s->key);
+    memcpy(&n, hash, sizeof n);
+    return s->sets[device][n % SEEN_SETS_N];
 }
 
 bool seen_add(struct seen *s,
+              bool device,
               const uint8_t id[LOA_ID_BYTES],
               int64_t now_ms,
               int64_t until_ms)
 {
-    struct seen_id *set = set_of(s, id), *oldest = set;
+    struct seen_id *set = set_of(s, device, id), *oldest = set;
 
     for (size_t i = 0; i < SEEN_WAYS_N; i++) {
         if (set[i].until_ms > now_ms &&

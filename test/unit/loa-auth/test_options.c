@@ -97,28 +97,47 @@ static void test_seen(void)
 {
     uint8_t a[LOA_ID_BYTES] = {1}, b[LOA_ID_BYTES] = {1};
 
-    b[15] = 1; /* Of the same set. */
-    CHECK_INT("a", seen_add(&seen, a, 100, 200), true);
-    CHECK_INT("a again", seen_add(&seen, a, 199, 300), false);
-    CHECK_INT("b", seen_add(&seen, b, 199, 300), true);
-    CHECK_INT("a, when it no longer counts", seen_add(&seen, a, 200, 300),
-              true);
-    CHECK_INT("b again", seen_add(&seen, b, 200, 300), false);
+    b[15] = 1;
+    CHECK_INT("a", seen_add(&seen, false, a, 100, 200), true);
+    CHECK_INT("a again", seen_add(&seen, false, a, 199, 300), false);
+    CHECK_INT("b", seen_add(&seen, false, b, 199, 300), true);
+    CHECK_INT("a, when it no longer counts",
+              seen_add(&seen, false, a, 200, 300), true);
+    CHECK_INT("b again", seen_add(&seen, false, b, 200, 300), false);
 }
 
-/* A full set forgets what would end first. */
-static void test_seen_is_bounded(void)
+/* Whoever may log in chooses the ids of his logins: that must not make room for
+ * another's to be used again. */
+static void test_chosen_ids_push_a_login_out(void)
 {
-    uint8_t id[LOA_ID_BYTES] = {2};
+    uint8_t id[LOA_ID_BYTES] = {2}, mine[LOA_ID_BYTES] = {2};
 
-    for (uint8_t i = 0; i <= SEEN_WAYS_N; i++) {
-        id[15] = i;
-        CHECK_INT("new", seen_add(&seen, id, 1000, 2000 + i), true);
+    CHECK_INT("new", seen_add(&seen, false, id, 1000, 2000), true);
+    for (uint8_t i = 1; i <= 4 * SEEN_WAYS_N; i++) {
+        mine[15] = i;
+        CHECK_INT("new", seen_add(&seen, false, mine, 1000, 2000 + i), true);
     }
-    id[15] = 1;
-    CHECK_INT("kept", seen_add(&seen, id, 1000, 2000), false);
-    id[15] = 0;
-    CHECK_INT("forgotten", seen_add(&seen, id, 1000, 3000), true);
+    CHECK_INT("kept", seen_add(&seen, false, id, 1000, 3000), false);
+}
+
+/* However many loudspeakers log in: who is none is not forgotten. And there is
+ * an end to the memory. */
+static void test_devices_push_no_staff_out(void)
+{
+    uint8_t id[LOA_ID_BYTES] = {3}, other[LOA_ID_BYTES] = {4};
+    uint32_t n = 2 * SEEN_SETS_N * SEEN_WAYS_N;
+
+    CHECK_INT("new", seen_add(&seen, false, id, 1000, 2000), true);
+    CHECK_INT("new", seen_add(&seen, true, other, 1000, 2000), true);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t device[LOA_ID_BYTES] = {5};
+
+        memcpy(device + 4, &i, sizeof i);
+        if (!seen_add(&seen, true, device, 1000, 2001 + (int64_t)i))
+            CHECK_INT("new", (int)i, -1);
+    }
+    CHECK_INT("staff", seen_add(&seen, false, id, 1000, 3000), false);
+    CHECK_INT("a device", seen_add(&seen, true, other, 1000, 2000), true);
 }
 
 static void test_report(void)
@@ -156,7 +175,8 @@ int main(void)
     test_long_path();
     test_empty_root_file();
     test_seen();
-    test_seen_is_bounded();
+    test_chosen_ids_push_a_login_out();
+    test_devices_push_no_staff_out();
     test_report();
     return CHECK_DONE();
 }
