@@ -134,7 +134,9 @@ def test_tables_from_a_backup_do_not_forget_revocations(w, registrar):
     lan = w.country.staff("lan", "vn", powers=COMMAND)
     w.ask(registrar, principal_add=registry.PrincipalAdd(
         certificates=lan.certificates))
-    w.ask(registrar, revoke=registry.Revoke(principal="lan"))
+    number = w.ask(registrar, revoke=registry.Revoke(
+        principal="lan")).revocation_number
+    wait_until(lambda: w.trust_list()[0].number == number, "the list is out")
     body, _ = w.trust_list()
     w.service.kill()
     w.pg.query("DELETE FROM registry.revocation; DELETE FROM registry.outbox; "
