@@ -23,15 +23,16 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 CFLAGS ?= -O2 -g
 # Generated code and library headers are included with -isystem: their warnings
 # are not ours.
-# Asked once, on first use: `make deps` may install them first.
-SYS = $(eval SYS := $$(patsubst -I%,-isystem %,$$(shell pkg-config --cflags \
+# Asked once, on first use: `make deps` may install them first, and pkg-config.
+ASK = command -v pkg-config >/dev/null && pkg-config
+SYS = $(eval SYS := $$(patsubst -I%,-isystem %,$$(shell $$(ASK) --cflags \
         $$(PKGS_PROTO) $$(PKGS_IO) $$(PKGS_ENCODE) $$(PKGS_DEVICE) $$(PKGS_CTL) \
         $$(PKGS_NAMES))))$(SYS)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC $(WARN) -MMD -MP \
         -I. -Iservices -Idevices -Itest/unit -isystem $(G) $(SYS) $(CFLAGS) \
         $(if $(TEST),-DLOA_FAILPOINTS) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-libs = $(shell pkg-config --libs $(1))
+libs = $(shell $(ASK) --libs $(1))
 
 ifneq ($(V),1)
 Q = @printf '  %-5s %s\n' $(1) $(@:$(B)/%=%);
