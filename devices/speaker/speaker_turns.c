@@ -63,6 +63,16 @@ bool turns_stop(struct speaker *s, const uint8_t *id, const char *reason)
 
 /* --- may it sound? -------------------------------------------------------- */
 
+/* A plan drops an occurrence when it is over. Clocks differ, a place with an
+ * offset is still at it, and one that waits for another to end has not begun:
+ * so near its end, that is no cancellation. */
+static bool nearly_over(const struct speaker *s, const struct occurrence *o)
+{
+    int64_t at_ms = speaker_at_ms(s);
+
+    return at_ms >= o->due_at_ms && at_ms >= o->end_at_ms - AGENDA_LATE_MS;
+}
+
 /* By what is known now: the plan still holds it and its approval still covers
  * it. NULL: yes. */
 static const char *still_wrong(struct speaker *s, const struct occurrence *o)
@@ -75,19 +85,12 @@ static const char *still_wrong(struct speaker *s, const struct occurrence *o)
     b = programmes_holding(&s->programmes, o->id, o->hash, o->start_at_ms,
                            j.at_ms, &in);
     if (b == NULL)
-        return "cancelled";
+        return nearly_over(s, o) ? "late" : "cancelled";
     /* A list of revocations that was believed once and is lost may have named
      * the approver. */
     if (memo_revocations_lost(&s->memo, &s->trust.revoked))
         return "revocations";
     return programme_judge(in, b, &j, &m);
-}
-
-/* A plan drops an occurrence when it is over. Clocks differ, and a place with
- * an offset is still at it: so near its end, that is no cancellation. */
-static bool nearly_over(const struct speaker *s, const struct occurrence *o)
-{
-    return speaker_at_ms(s) >= o->end_at_ms - AGENDA_LATE_MS;
 }
 
 void turns_recheck(struct speaker *s)
@@ -98,7 +101,7 @@ void turns_recheck(struct speaker *s)
     if (!s->time.trusted)
         return; /* What sounds goes on; nothing new begins. */
     if (p->cur.used && (why = still_wrong(s, &p->cur.occ)) != NULL &&
-        (strcmp(why, "cancelled") != 0 || !nearly_over(s, &p->cur.occ)))
+        strcmp(why, "late") != 0)
         cut_cur(s, why);
     if (p->next.used && (why = still_wrong(s, &p->next.occ)) != NULL)
         drop_next(s, why);

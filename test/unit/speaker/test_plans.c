@@ -75,6 +75,25 @@ static void test_dropped_at_its_end(void)
     CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
 }
 
+/* The loudspeaker stood still and is behind: the next one, which waits for this
+ * one to end, is over in the plan too. Nobody cancelled it, and it was told so.
+ */
+static void test_over_while_it_waits(void)
+{
+    struct town_bulletin b[] = {
+        {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false},
+        {2, 0, &other, {T0 + 11 * SECOND + 500}, NULL, false}};
+
+    ready(b, 2, NULL);
+    world_run(&w, T0 + 12 * SECOND + 900);
+    publish((uint64_t)T0 + 1, NULL, 0);
+    world_run(&w, T0 + HOUR);
+    CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
+    CHECK_INT("late", world_receipts(&w, 2, RECEIPT_REFUSED, "late"), 1);
+    CHECK_INT("cancelled", world_receipts(&w, 2, RECEIPT_REFUSED, "cancelled"),
+              0);
+}
+
 /* A newer programme that still has it leaves it alone. */
 static void test_unchanged_while_playing(void)
 {
@@ -242,6 +261,7 @@ int main(void)
     test_cancelled_while_playing();
     test_replaced_while_playing();
     test_dropped_at_its_end();
+    test_over_while_it_waits();
     test_unchanged_while_playing();
     test_revoked();
     test_lost_revocations();
