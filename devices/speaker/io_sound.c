@@ -81,12 +81,21 @@ static int attach_polls(struct sound *s)
     return LOA_OK;
 }
 
+static void pause_tries(struct sound *s)
+{
+    s->pause_us = s->pause_us == 0 ? SOUND_RETRY_US_MIN : 2 * s->pause_us;
+    if (s->pause_us > SOUND_RETRY_US_MAX)
+        s->pause_us = SOUND_RETRY_US_MAX;
+    s->retry_us = now_us() + s->pause_us;
+}
+
 static void try_open(struct sound *s)
 {
     int rv = s->sink.ops->open(s->sink.self, s->target);
 
-    s->retry_us = now_us() + SOUND_RETRY_US;
     s->open = rv == LOA_OK;
+    if (!s->open)
+        pause_tries(s);
     /* After a failure the handles of the old descriptors are closing; without
      * new ones the timer alone keeps the periods coming. */
     if (s->open && s->polls_n == 0 && attach_polls(s) != LOA_OK)
@@ -107,7 +116,7 @@ static void fail(struct sound *s, int status)
     close_polls(s);
     s->sink.ops->close(s->sink.self, now_us());
     s->open = s->active = false;
-    s->retry_us = now_us() + SOUND_RETRY_US;
+    pause_tries(s);
     s->calls.state(s->calls.data, status);
 }
 
@@ -150,6 +159,8 @@ static int hand_over(struct sound *s, const struct player_period *period)
 
     fill(s, s->calls.period(s->calls.data, period), pcm, concealed_n);
     rv = s->sink.ops->write(s->sink.self, pcm, SINK_PERIOD);
+    if (rv == LOA_OK)
+        s->pause_us = 0;
     s->calls.played(s->calls.data, concealed_n);
     return rv;
 }

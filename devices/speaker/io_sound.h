@@ -13,7 +13,10 @@
 #include "speaker/player.h"
 #include "speaker/sink.h"
 
-#define SOUND_RETRY_US 10000000 /* After the output refused. */
+/* After the output refused: the first is within what a start waits for it
+ * (AGENDA_LATE_MS), then twice as long each time. */
+#define SOUND_RETRY_US_MIN 500000
+#define SOUND_RETRY_US_MAX 10000000
 
 struct sound_calls {
     const struct player_plan *(*period)(void *data,
@@ -32,7 +35,8 @@ struct sound {
     struct sink sink;
     const char *target;
     bool open, active, pumping;
-    int64_t retry_us;
+    int64_t retry_us; /* Monotonic: when it is tried again. */
+    int64_t pause_us; /* 0: the last period went well. */
     int timer_fd;
     uv_poll_t timer;
     uv_poll_t polls[SINK_FDS_MAX];

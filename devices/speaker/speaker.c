@@ -317,10 +317,14 @@ static void on_job_done(struct speaker *s, const struct speaker_event *ev)
 
 static void on_sound(struct speaker *s, const struct speaker_event *ev)
 {
-    s->sound_failed = ev->status != LOA_OK;
-    if (s->sound_failed)
+    bool failed = ev->status != LOA_OK;
+
+    if (failed)
         turns_stop(s, NULL, "sound");
-    s->health_us = s->now.now_us; /* Somebody should know. */
+    if (failed != s->sound_failed)
+        s->health_us = s->now.now_us; /* Somebody should know. */
+    s->sound_failed = failed;
+    s->agenda_us = 0;
 }
 
 static void on_stopping(struct speaker *s, const struct speaker_event *ev)

@@ -149,9 +149,9 @@ static const char *unready(struct speaker *s,
         *wait = true; /* It is being hashed. */
         return "incomplete";
     }
+    *wait = true; /* What is in the way may end, and a card come back. */
     if (s->sound_failed)
         return "sound";
-    *wait = true; /* What is in the way may end. */
     return blocked(s, o);
 }
 
@@ -214,7 +214,7 @@ static bool decide(struct speaker *s, const struct occurrence *o)
     bool wait;
 
     if (agenda_late(o, at_ms)) {
-        why = blocked(s, o);
+        why = s->sound_failed ? "sound" : blocked(s, o);
         refuse(s, o, why != NULL ? why : "late");
         return true;
     }

@@ -209,9 +209,32 @@ static void test_sound_fails(void)
     CHECK_INT("health", w.health.sound_fault, 1);
     world_run(&w, T0 + MINUTE);
     CHECK_INT("refused", world_receipts(&w, 1, RECEIPT_REFUSED, "sound"), 1);
+    CHECK_INT(
+        "waited for",
+        w.rows[w.rows_n - 1].at_us / 1000 > T0 + 30 * SECOND + AGENDA_LATE_MS,
+        1);
     ev.status = LOA_OK;
     world_feed(&w, &ev);
     CHECK_INT("health", w.health.sound_fault, 0);
+}
+
+/* A card that hiccuped just before its turn cost the whole bulletin. */
+static void test_sound_comes_back_in_time(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 30 * SECOND}, NULL, false};
+    struct speaker_event ev = {.type = SPEAKER_SOUND, .status = LOA_ESYS};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 20 * SECOND);
+    world_feed(&w, &ev);
+    world_run(&w, T0 + 31 * SECOND);
+    CHECK_INT("nothing yet", w.plays_n, 0);
+    ev.status = LOA_OK;
+    world_feed(&w, &ev);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("plays", w.plays_n, 1);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
+    CHECK_INT("none", world_receipts(&w, 1, RECEIPT_REFUSED, NULL), 0);
 }
 
 /* With a buffer of half a second the first sample is handed over earlier, and
@@ -396,6 +419,7 @@ int main(void)
     test_clockless_writes_again_what_it_has();
     test_place_offset();
     test_sound_fails();
+    test_sound_comes_back_in_time();
     test_buffered_output();
     test_late_in_the_last_moment();
     test_time_lost_in_the_last_moment();
