@@ -88,8 +88,7 @@ static void real_login(const void *client, size_t who)
     struct login_request r = {client, name, name, passwords[who], NOW};
     const char *why;
 
-    /* Its id begins with who + 1: forget that it was used. */
-    memset(gate->seen.sets[who + 1], 0, sizeof gate->seen.sets[0]);
+    memset(gate->seen.sets, 0, sizeof gate->seen.sets); /* It was not used. */
     memset(&gate->wills, 0, sizeof gate->wills); /* Told before. */
     why = gate_login(gate, &r);
     if (gate->epoch == 0)
