@@ -18,7 +18,8 @@ REACH_US = 8_000_000  # After a kill, everybody is connected again by then.
 DISK_US = 12_000_000  # After an I/O error the disk is tried again.
 LATEST_US = 4_000_000 # So long before its start a plan comes at the latest.
 NEVER_US = 1 << 62
-STRUCK = ("restarted", "late", "incomplete", "storage", "nothing told")
+STRUCK = ("restarted", "late", "incomplete", "storage", "sound",
+          "nothing told")
 TOO_LATE = ("late", "incomplete", "cancelled", "nothing told")
 EVENTS = {1: "received", 2: "verified", 3: "started", 4: "finished",
           5: "interrupted", 6: "refused", 7: "command"}

@@ -103,6 +103,19 @@ def test_late_though_verified_before_and_whole_since():
     assert c.found() == {"lost": 1}
 
 
+def test_no_sound_without_an_error_of_its_output():
+    c = Made()
+    b = c.bulletin()
+    c.tells(b, "received", T - 16 * S)
+    c.tells(b, "verified", T - 14 * S)
+    c.tells(b, "refused", T + 2 * S, "sound")
+    assert c.found() == {"lost": 1}
+    c.faults["lost"].clear()
+    c.kill("speaker-p0", T - S)  # An error of the disk, for one.
+    assert c.found() == {}
+    assert c.exceptions == {"speaker was struck: sound": 1}
+
+
 def busy(told):
     c = Made()
     b, other = c.bulletin(), c.bulletin("p", "priority", (2, 9), T - S)
