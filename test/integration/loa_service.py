@@ -174,12 +174,12 @@ class Service:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def http(self, path):
-        """(status, text); status 0: nobody listens."""
+    def http(self, path, limit_s=LIMIT_S):
+        """(status, text); status 0: nobody listens, or answers in time."""
         try:
             with urllib.request.urlopen(
                     f"http://127.0.0.1:{self.http_port}{path}",
-                    timeout=LIMIT_S) as r:
+                    timeout=limit_s) as r:
                 return r.status, r.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()
@@ -188,7 +188,8 @@ class Service:
 
     def ready(self):
         assert self.process.poll() is None, "ended:\n" + self.log()
-        return self.http("/readyz")[0] == 200
+        # One that waits for a lock as it starts listens, and does not answer.
+        return self.http("/readyz", limit_s=2)[0] == 200
 
     def metric(self, name):
         """The sample `name` (labels included), or 0."""
