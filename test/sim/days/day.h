@@ -176,8 +176,11 @@ static void deliver(int area)
         return;
     d.told_us = w.now_us;
     world_give(&w, "programme", model_areas[area], false, l, true);
-    if (!w.running && !is_on_disk(world_programme(&w, model_areas[area]), l))
+    if (!w.running && !is_on_disk(world_programme(&w, model_areas[area]), l)) {
+        /* The one before is whole, or gone with what could not replace it. */
+        d.plan_at_risk[area] |= w.disk_fails;
         return;
+    }
     if (model_programme((struct loa_bytes){l->data, l->len}, clock_us() / 1000,
                         w.now_us)) {
         d.delivered[area].len = l->len;
