@@ -3,7 +3,7 @@ run that had none; each must be found, as what it is."""
 import collections
 import copy
 
-import check
+import settled
 
 
 def _fresh(good):
@@ -120,4 +120,4 @@ def _in_the_tables(good):
     rig.sql("UPDATE scheduler.outbox SET body = body || '\\x00'::bytea WHERE "
             "length(body) > 0")
     return [("receipt row gone", bool(c.faults["lost"])),
-            ("document differs", bool(check.unequal_documents(rig)))]
+            ("document differs", bool(settled.unequal_documents(rig)))]

@@ -16,6 +16,7 @@ import plan
 import prove
 from rig import TOP, Killer, Rig, choose_speakers, now_us
 import check
+import settled
 import work
 
 SETTLE_S = 60
@@ -59,7 +60,8 @@ def settle(rig, office):
             online = rig.online()
             off = set(rig.speakers) - online
             return (off and f"offline: {sorted(off)}" or
-                    check.unacknowledged(rig) or check.unequal_documents(rig))
+                    settled.unacknowledged(rig) or
+                    settled.unequal_documents(rig))
         except Exception as e:  # A service that is just starting.
             return str(e)
     return until(left, max(over_s - time.time(), 0) + SETTLE_S)
