@@ -89,7 +89,7 @@ static void real_login(const void *client, size_t who)
     const char *why;
 
     memset(gate->seen.sets, 0, sizeof gate->seen.sets); /* It was not used. */
-    memset(&gate->wills, 0, sizeof gate->wills); /* Told before. */
+    memset(&gate->wills, 0, sizeof gate->wills);        /* Told before. */
     why = gate_login(gate, &r);
     if (gate->epoch == 0)
         demand(why == NULL);
