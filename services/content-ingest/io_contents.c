@@ -233,10 +233,11 @@ static bool has_room(struct contents *s, const PGresult *res)
     int valid_n = 0;
 
     for (int row = 0; row < PQntuples(res) && !pg_is_null(res, row, 1); row++) {
+        char principal[LOA_PRINCIPAL_CAP];
         struct loa_bytes a;
 
         a.data = pg_get_bytes(res, row, 1, &a.len);
-        valid_n += !list_revoked(s, a);
+        valid_n += !list_revoked(s, a, principal);
     }
     return PQntuples(res) < CONTENT_APPROVALS_KEPT_MAX &&
            valid_n < CONTENT_APPROVALS_MAX;

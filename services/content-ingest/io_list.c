@@ -13,6 +13,8 @@ struct list_item {
     ProtobufCBinaryData approvals[CONTENT_APPROVALS_MAX];
     char areas[CONTENT_NEEDED_MAX * LOA_AREA_CAP];
     char *needed_by[CONTENT_NEEDED_MAX];
+    char revoked[CONTENT_APPROVALS_MAX][LOA_PRINCIPAL_CAP];
+    char *revoked_approvers[CONTENT_APPROVALS_MAX];
 };
 
 static ProtobufCBinaryData bytes(const PGresult *res, int row, int col)
@@ -50,18 +52,39 @@ static bool same(const PGresult *res, int a, int b)
                   LOA_HASH_BYTES) == 0;
 }
 
-bool list_revoked(struct contents *s, struct loa_bytes approval)
+bool list_revoked(struct contents *s,
+                  struct loa_bytes approval,
+                  char principal[LOA_PRINCIPAL_CAP])
 {
-    struct loa_certificate leaf;
+    struct loa_certificate leaf = {.principal = ""};
     struct loa_envelope e;
+    enum loa_verdict v;
 
+    principal[0] = '\0';
     loa_arena_reset(s->arena);
     if (loa_envelope_parse(s->arena, approval, &e) != LOA_OK ||
         e.signatures_n == 0)
         return true;
-    return loa_trust_chain(&s->trust->trust, e.signatures[0].key,
-                           e.certificates, e.certificates_n, 0, false,
-                           &leaf) == LOA_VERDICT_REVOKED;
+    v = loa_trust_chain(&s->trust->trust, e.signatures[0].key, e.certificates,
+                        e.certificates_n, 0, false, &leaf);
+    memcpy(principal, leaf.principal, LOA_PRINCIPAL_CAP);
+    return v == LOA_VERDICT_REVOKED;
+}
+
+/* Each name once. */
+static void tell_revoked(struct list_item *item, const char *principal)
+{
+    Loa__V1__Content *c = &item->content;
+    size_t n = c->n_revoked_approvers;
+
+    if (*principal == '\0' || n == CONTENT_APPROVALS_MAX)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(item->revoked[i], principal) == 0)
+            return;
+    memcpy(item->revoked[n], principal, LOA_PRINCIPAL_CAP);
+    item->revoked_approvers[n] = item->revoked[n];
+    c->n_revoked_approvers++;
 }
 
 /* Read the content whose first row is `row`; returns the row behind its last.
@@ -84,14 +107,18 @@ static int read_item(struct contents *s,
         pg_is_null(res, row, 4) ? 0 : pg_get_time_ms(res, row, 4);
     c->deleting = pg_get_bool(res, row, 5);
     c->approvals = item->approvals;
+    c->revoked_approvers = item->revoked_approvers;
     split_areas(item, pg_get_text(res, row, 7, NULL));
     for (; row < PQntuples(res) && same(res, first, row); row++) {
+        char principal[LOA_PRINCIPAL_CAP];
         ProtobufCBinaryData a;
 
         if (pg_is_null(res, row, 8) || c->n_approvals == CONTENT_APPROVALS_MAX)
             continue;
         a = bytes(res, row, 8);
-        if (!list_revoked(s, (struct loa_bytes){a.data, a.len}))
+        if (list_revoked(s, (struct loa_bytes){a.data, a.len}, principal))
+            tell_revoked(item, principal);
+        else
             c->approvals[c->n_approvals++] = a;
     }
     return row;

@@ -11,18 +11,21 @@
 
 #define ID_SHOWN 12 /* Digits: enough for every command but approve. */
 #define TITLE_SHOWN 40
+#define APPROVED_CAP 512
 #define QUIET_LUFS (-30.0)
 
 static json_t *content_json(const Loa__V1__Content *k)
 {
     Loa__V1__ContentManifest *m = loa__v1__content_manifest__unpack(
         NULL, k->manifest.len, k->manifest.data);
-    json_t *areas = json_array(), *j;
+    json_t *areas = json_array(), *revoked = json_array(), *j;
 
     for (size_t i = 0; i < k->n_needed_by; i++)
         json_array_append_new(areas, json_string(k->needed_by[i]));
+    for (size_t i = 0; i < k->n_revoked_approvers; i++)
+        json_array_append_new(revoked, json_string(k->revoked_approvers[i]));
     j = json_pack(
-        "{s:o,s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o,s:b,s:b,s:o}", "content",
+        "{s:o,s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o,s:b,s:o,s:b,s:o}", "content",
         json_hex(k->content_hash.data, k->content_hash.len), "title",
         m != NULL ? m->title : "", "kind",
         m != NULL && m->media == LOA__V1__MEDIA__MEDIA_TEXT ? "text" : "audio",
@@ -32,8 +35,8 @@ static json_t *content_json(const Loa__V1__Content *k)
         json_tenths(m != NULL ? m->loudness_lufs_x100 / 100.0 : 0), "peak_dbtp",
         json_tenths(m != NULL ? m->true_peak_dbtp_x100 / 100.0 : 0),
         "submitted_at_ms", json_time(k->submitted_at_ms), "approved",
-        (int)(k->n_approvals > 0), "deleting", (int)k->deleting, "needed_by",
-        areas);
+        (int)(k->n_approvals > 0), "revoked_approvers", revoked, "deleting",
+        (int)k->deleting, "needed_by", areas);
     if (m != NULL)
         loa__v1__content_manifest__free_unpacked(m, NULL);
     return j;
@@ -54,11 +57,33 @@ static void warn_quiet(const struct ctl *c, const json_t *j)
                  lufs);
 }
 
+/* Why nobody's approval holds. */
+static void unapproved_text(const struct ctl *c,
+                            const Loa__V1__Content *k,
+                            char *buf,
+                            size_t cap)
+{
+    size_t len;
+
+    if (k->n_revoked_approvers == 0) {
+        snprintf(buf, cap, "%s", c->english ? "not approved" : "chưa duyệt");
+        return;
+    }
+    len = (size_t)snprintf(buf, cap, "%s",
+                           c->english ? "not approved any more, revoked: "
+                                      : "hết được duyệt, đã thu hồi quyền: ");
+    for (size_t i = 0; i < k->n_revoked_approvers && len < cap; i++)
+        len += (size_t)snprintf(buf + len, cap - len, "%s%s", i > 0 ? ", " : "",
+                                k->revoked_approvers[i]);
+}
+
 void content_print(const struct ctl *c, const Loa__V1__Content *k)
 {
     json_t *j = content_json(k);
+    char unapproved[APPROVED_CAP];
 
     warn_quiet(c, j);
+    unapproved_text(c, k, unapproved, sizeof unapproved);
     if (c->json) {
         out_json(j);
         return;
@@ -71,8 +96,9 @@ void content_print(const struct ctl *c, const Loa__V1__Content *k)
            json_string_value(json_object_get(j, "title")),
            json_real_value(json_object_get(j, "lufs")),
            json_real_value(json_object_get(j, "peak_dbtp")),
-           k->n_approvals > 0 ? (c->english ? "approved" : "đã duyệt")
-                              : (c->english ? "not approved" : "chưa duyệt"),
+           k->n_approvals == 0 ? unapproved
+           : c->english        ? "approved"
+                               : "đã duyệt",
            !k->deleting ? ""
            : c->english ? "  DELETING"
                         : "  ĐANG XOÁ");
@@ -88,7 +114,7 @@ static void approved_text(const struct ctl *c,
     static uint8_t memory[LOA_ENVELOPE_BYTES_MAX];
     size_t len = 0, over_n = 0;
 
-    snprintf(buf, cap, "%s", c->english ? "not approved" : "chưa duyệt");
+    unapproved_text(c, k, buf, cap);
     for (size_t i = 0; i < k->n_approvals; i++) {
         struct loa_bytes a = {k->approvals[i].data, k->approvals[i].len};
         struct loa_arena arena;
@@ -117,7 +143,7 @@ static void content_row(const struct ctl *c,
                         const json_t *j)
 {
     char id[2 * LOA_HASH_BYTES + 1] = "-", length[32], title[160], when[32];
-    char approved[512];
+    char approved[APPROVED_CAP];
     bool text =
         strcmp(json_string_value(json_object_get(j, "kind")), "text") == 0;
 

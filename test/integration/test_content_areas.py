@@ -106,6 +106,7 @@ def test_revoked_approvals_are_shown_and_take_the_place_of_others(world):
         1, revoked=[world.minh_id]), retain=True) in (0, 0x10)
     wait_until(lambda: not hoa.find(hash_).contents[0].approvals,
                "the revoked approver's are not shown")
+    assert hoa.find(hash_).contents[0].revoked_approvers == ["minh"]
     envelope = world.approval(hash_, who=hien,
                               manifest=hoa.find(hash_).contents[0].manifest)
     a = hoa.ask(approve=services.ContentApprove(approval=envelope))

@@ -184,6 +184,14 @@ def test_approver_revoked_in_between(province, communes):
     province.loactl("admin", "principal", "revoke", "thu")
     silence_follows(province, entry, "p0", start)
     assert province.heard("p0", content) < 0.7
+    row = [r for r in province.loactl("lan", "content", "ls")
+           if r["content"] == content["content"]][0]
+    assert not row["approved"] and row["revoked_approvers"] == ["thu"]
+    listed = subprocess.run(
+        [province.bin("loactl"), "--lang", "en", "--port", str(province.port),
+         "--identity", province.key("lan"), "content", "ls"],
+        capture_output=True, text=True, check=True).stdout
+    assert "not approved any more, revoked: thu" in listed, listed
 
 
 def test_revoked_device_is_cut_off_at_once(province, communes, said):
