@@ -490,25 +490,3 @@ def test_revoked_is_marked(province):
     assert [x for x in listed.split("\n") if "REVOKED" in x][0].startswith(
         "gone ")
     p.halt("speaker-gone")
-
-
-def complete(p, *words):
-    """What bash offers after these words."""
-    script = (p.bin("loactl") + " completion bash > $0.sh; . $0.sh;"
-              "COMP_WORDS=(loactl \"$@\"); COMP_CWORD=$#; _loactl;"
-              "printf '%s\\n' \"${COMPREPLY[@]}\"")
-    return set(subprocess.run(["bash", "-c", script, p.path("complete"),
-                               *words], capture_output=True, text=True,
-                              check=True, cwd=p.var).stdout.split())
-
-
-def test_completion(province):
-    p = province
-    assert "content" in complete(p, "")
-    assert "keys" not in complete(p, "")
-    assert complete(p, "content", "") >= {"add", "say", "ls", "approve"}
-    assert "keys" not in complete(p, "content", "ls", "")
-    assert "keys" in complete(p, "content", "add", "k")
-    assert "--title" in complete(p, "content", "add", "--t")
-    assert complete(p, "--lang", "") == {"vi", "en"}
-    assert complete(p, "content", "ls", "--ti") == {"--timeout"}

@@ -16,6 +16,7 @@ os.environ["LOA_BUILD"] = "build/plain-test"
 sys.path.insert(0, os.path.join(HERE, "../integration"))
 import province  # noqa: E402
 import stack  # noqa: E402
+from process import Process  # noqa: E402
 
 NAMES = {"broker": "mosquitto"}  # Kind of process -> name in the stack.
 PAUSE_S = 0.15
@@ -47,7 +48,7 @@ class History:
             return [f for f in self.facts if f["what"] in what]
 
 
-class Victim(stack.Process):
+class Victim(Process):
     """A process of the stack. A fail point stays with it from start to start
     until it has acted: most lives end, by other kills, before they pass a rare
     one."""
