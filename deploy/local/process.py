@@ -1,4 +1,5 @@
 """Programs that are watched, and started again when they end."""
+import contextlib
 import ctypes
 import os
 import signal
@@ -34,18 +35,25 @@ class Process:
         self.starts += 1
 
     def tend(self, tell):
+        """Nothing that goes wrong here ends the supervisor: nobody may be left to
+        be told (a closed terminal), and what cannot be started now (no room, no
+        memory) is tried again."""
         if not self.wanted or self.popen.poll() is None:
             return
         now = time.monotonic()
         if self.next_start == 0.0:
-            tell(self)
+            with contextlib.suppress(OSError, ValueError):
+                tell(self)
             if now - self.started > 10:
                 self.starts = 0
             pause = BACKOFF_S[min(self.starts, len(BACKOFF_S) - 1)]
             self.next_start = now + pause
         if self.restart and now >= self.next_start:
-            self.next_start = 0.0
-            self.start()
+            try:
+                self.start()
+                self.next_start = 0.0
+            except OSError:
+                self.next_start = now + BACKOFF_S[-1]
 
     def stop(self, sig=signal.SIGTERM, wait_s=10):
         self.wanted = False
