@@ -41,7 +41,9 @@ def save(stack, path):
     if not os.path.exists(stack.path(MARK)):
         raise Trouble(f"{stack.var} is not the folder of a stack: say which "
                       "one with VAR=DIR")
-    if not is_running(stack):
+    if is_running(stack):
+        stack.find_pg()
+    else:
         stack.start_pg()
     new = path + ".new"
     with tempfile.TemporaryDirectory() as work:

@@ -236,6 +236,13 @@ class Stack:
         if done.returncode != 0:
             raise Trouble(done.stderr.strip())
 
+    def find_pg(self):
+        """Where the server of a stack that runs has its socket: not below VAR
+        where that path is too long for one, or has letters of ours."""
+        with open(os.path.join(self.path("pg"), "postmaster.pid"),
+                  encoding="utf-8") as f:
+            self.socket_dir = f.read().split("\n")[4]
+
     # --- keys -----------------------------------------------------------------
 
     def make_keys(self):

@@ -3,6 +3,7 @@ import os
 import stat
 import subprocess
 import sys
+import tarfile
 
 from province import BUILD, TOP, Province, free_ports, iso, ms
 from stack import Stack
@@ -49,6 +50,23 @@ def test_restored_stack_goes_on(tmp_path):
             return [r for r in q.loactl("lan", "report", soon["bulletin"])
                     if r["event"] == "finished"]
         q.wait(finished, 30, "speaker")
+
+
+def test_running_stack_in_a_folder_with_a_name_of_ours(tmp_path):
+    """Its server's socket is elsewhere; the backup looked for it below VAR."""
+    os.chmod(tmp_path, 0o755)
+    tar, var = str(tmp_path / "loa.tar"), str(tmp_path / "xã 1")
+    stack = Stack(var, free_ports(), BUILD)
+    try:
+        stack.take_folder()
+        stack.take_lock()
+        stack.start_pg()
+        done = backup("save", tar, "--var", var)
+        assert done.returncode == 0, done.stderr
+        with tarfile.open(tar) as saved:
+            assert saved.getmember("loa.dump").size > 10000
+    finally:
+        stack.stop()
 
 
 def test_not_a_backup(tmp_path):
