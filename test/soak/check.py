@@ -96,7 +96,7 @@ class Check:
             for line in f:
                 if "event=programme.accepted" in line:
                     w = dict(x.split("=", 1) for x in line.split() if "=" in x)
-                    out.append((_logged_us(line), w["area"],
+                    out.append((logged_us(line), w["area"],
                                 int(w["version"])))
         return out
 
@@ -114,7 +114,7 @@ class Check:
         for name, f in self.rig.logs():
             for line in f:
                 if "event=failpoint.hit" in line and "abort" not in line:
-                    at_us = _logged_us(line)
+                    at_us = logged_us(line)
                     eio = "=eio" in line
                     out[name].append((at_us - 100_000, at_us + (
                         DISK_US if eio else 600_000)))
@@ -299,12 +299,16 @@ class Check:
                 codes[b["content"]["code"]].append(b)
         for device, sounds in self.sounds.items():
             marks, lengths = collections.Counter(), collections.Counter()
+            cut = [s["at_us"] for s in sounds if s["code"] is None and
+                   s["marked"] and s["body_s"] <= 0.3]
             for s in sounds:
                 self.counts["sounds"] += 1
                 if s["code"] is not None:
                     self.sound(device, s, codes[s["code"]], marks, lengths)
                 elif s["body_s"] > 0.3 and not self.spoken(device, s):
                     self.fault("foreign", "sound", device=device, **_short(s))
+            for at_us in cut:
+                self.begun(device, at_us, codes, marks)
             for (title, start), n in marks.items():
                 if n > 1:
                     self.fault("doubled", "began twice", device=device,
@@ -312,11 +316,20 @@ class Check:
         for (bulletin, device), receipts in self.receipts.items():
             self.told(by_id.get(bulletin), device, receipts)
 
+    def begun(self, device, at_us, codes, marks):
+        """A marker and nothing behind it is a beginning too: of what was to
+        begin last before it."""
+        near = [(off, b["title"], start) for bs in codes.values() for b in bs
+                if device in self.devices_of(b) for start in _starts(b)
+                if -EARLY_US <= (off := at_us - start * 1000) <= LATE_US]
+        if near:
+            marks[min(near)[1:]] += 1
+
     def sound(self, device, s, candidates, marks, lengths):
         """Who of those with this code was to begin about now?"""
         slack = LATE_US if s["marked"] else LATE_US + 6_000_000
         near = [(abs(off), start, b) for b in candidates for start in
-                b["starts"] if -EARLY_US <= (off := s["at_us"] - start * 1000)
+                _starts(b) if -EARLY_US <= (off := s["at_us"] - start * 1000)
                 <= slack]
         if near:
             _, start, b = min(near, key=lambda x: x[:2])
@@ -379,7 +392,7 @@ class Check:
             if c["code"] is not None or not c["approved"] or \
                     device not in self.devices_of(b):
                 continue
-            for start in b["starts"]:
+            for start in _starts(b):
                 late_us = s["at_us"] - start * 1000
                 most_us = LATE_US + c["duration_ms"] * 1000
                 if self.stopped("speaker-" + device, start * 1000 - 300_000,
@@ -450,7 +463,13 @@ class Check:
             self.fault("lost", "retained " + text)
 
 
-def _logged_us(line):
+def _starts(b):
+    """Those that were not refused."""
+    return {o["start_ms"] for o in b["ops"]
+            if o["kind"] != "cancel" and o["code"] != 1}
+
+
+def logged_us(line):
     """When a line of log was written; 0: it does not say."""
     if not line.startswith("at="):
         return 0

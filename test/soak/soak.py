@@ -12,6 +12,7 @@ import os
 import sys
 import time
 
+import ends
 import plan
 import prove
 from rig import TOP, Killer, Rig, choose_speakers, now_us
@@ -111,14 +112,6 @@ def hits(rig):
     return out
 
 
-def crashes(rig):
-    """Ends that nobody caused: a signal that was not ours, an assertion."""
-    ends = [(f["name"], f["status"]) for f in rig.history.of("end")] + \
-        [("loactl", f["code"]) for f in rig.history.of("asked")]
-    return [f"{name} ended by signal {-status}" for name, status in ends
-            if status in (-6, -11, -7, -8, -4)]
-
-
 def report(args, rig, office, checked, killer, took_s, unsettled):
     kills = rig.history.of("kill")
     by = collections.Counter(f["kind"] for f in kills)
@@ -141,7 +134,7 @@ def report(args, rig, office, checked, killer, took_s, unsettled):
                                  sorted(office.asked.items(), key=str)))
     for why, n in checked.exceptions.most_common():
         print(f"  exception {n:5d}  {why}")
-    for text in crashes(rig):
+    for text in ends.crashes(rig) + ends.unprovoked(rig):
         checked.fault("lost", text)
     if unsettled:
         checked.fault("lost", f"not settled: {unsettled}")
@@ -161,7 +154,7 @@ def report(args, rig, office, checked, killer, took_s, unsettled):
                 checked.fault("lost", f"the checker is blind to {name}")
                 print(f"  BLIND: {name}")
     return any(checked.faults.values()) or len(kills) + killer.missed < \
-        args.kills
+        args.kills or killer.missed * 10 > args.kills
 
 
 def main():

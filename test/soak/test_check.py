@@ -2,6 +2,7 @@
 import collections
 
 import check
+import ends
 
 T = 1_800_000_000_000_000  # The start of everything's bulletin, us.
 S = 1_000_000
@@ -205,3 +206,54 @@ def test_cancelled_and_its_programme_was_known():
     c.accepted["p0"] = [(T - 9 * S + 20_000, HERE, T // 1000 - 8_990)]
     c.sound_of(b, T)
     assert c.found() == {"foreign": 1}
+
+
+def test_a_marker_and_then_the_whole_again():
+    found, _ = finished(kill=True, sounds=[(T, 1.3, True)])
+    assert found == {}
+    c = Made()
+    b = c.bulletin()
+    c.kill("speaker-p0", T + 200_000)
+    c.tells(b, "finished", T + S, first_us=T + S)
+    c.sounds["p0"].append({"code": None, "at_us": T, "marked": True,
+                           "body_s": 0.0})
+    c.sound_of(b, T + S)
+    assert c.found() == {"doubled": 1}
+
+
+def test_sound_at_a_start_that_was_refused():
+    c = Made()
+    b = c.bulletin()
+    op = b["ops"][0]
+    b["ops"].insert(0, {**op, "code": 1, "start_ms": T // 1000 - 8000})
+    b["starts"].insert(0, T // 1000 - 8000)
+    c.tells(b, "finished", T, first_us=T)
+    c.sound_of(b, T)
+    assert c.found() == {}
+    c.sound_of(b, T - 8 * S)
+    assert c.found() == {"late": 1}
+
+
+class Ended:
+    """A history of kills and ends, and a log of each process."""
+
+    def __init__(self, *facts, **logs):
+        self.history, self.facts, self.lines = self, facts, logs
+
+    def of(self, *what):
+        return [f for f in self.facts if f["what"] in what]
+
+    def logs(self):
+        return [(k.replace("_", "-"), v) for k, v in self.lines.items()]
+
+
+def test_a_loudspeaker_that_ends_by_itself():
+    end = {"what": "end", "name": "speaker-p0", "status": 1, "at_us": T}
+    kill = {"what": "kill", "name": "speaker-p0", "at_us": T - S}
+    assert len(ends.unprovoked(Ended(end))) == 1
+    assert not ends.unprovoked(Ended(end, kill))
+    assert len(ends.unprovoked(Ended(end, {**kill, "name": "postgres"}))) == 1
+    point = "at=2027-01-15T08:00:00.000Z event=failpoint.hit name=x action=eio"
+    assert not ends.unprovoked(Ended(end, speaker_p0=[point]))
+    assert not ends.unprovoked(Ended({**end, "name": "scheduler"},
+                                     {**kill, "name": "postgres"}))
