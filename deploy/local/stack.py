@@ -68,6 +68,18 @@ def pg_bin(name):
     return found
 
 
+def enrolled(folder):
+    """Has this loudspeaker its certificates? It may have been killed before it
+    said so."""
+    if os.path.exists(os.path.join(folder, "enrolled")):
+        return True
+    try:
+        with open(os.path.join(folder, "identity"), encoding="utf-8") as f:
+            return any(line.startswith("certificate ") for line in f)
+    except OSError:
+        return False
+
+
 class Stack:
     def __init__(self, var, port, build="build/plain", areas=SAMPLE,
                  options=None):
@@ -369,7 +381,7 @@ class Stack:
                 "--data-dir", folder, "--device", device, "--serial",
                 "SN-" + device, "--root", self.root_key(), "--output",
                 "wav:" + wav, *more]
-        if not os.path.exists(os.path.join(folder, "enrolled")):
+        if not enrolled(folder):
             code = self.loactl("admin", "device", "enrol", area, "--id", device,
                                "--serial", "SN-" + device)["code"]
             argv += ["--code", code]

@@ -4,9 +4,11 @@ import sys
 import time
 
 from loa_broker import ROOT_DIR, wait_until
+from loa_identity import new_root
 
 sys.path.insert(0, os.path.join(ROOT_DIR, "deploy/local"))
 from process import Process  # noqa: E402
+from stack import enrolled  # noqa: E402
 
 
 def tended(process, tell, done):
@@ -47,3 +49,16 @@ def test_a_program_that_cannot_be_started_now_ended_the_supervisor(tmp_path):
                p.popen.poll() is None)
     finally:
         p.stop()
+
+
+def test_an_enrolled_loudspeaker_without_its_mark_was_enrolled_again(tmp_path):
+    """It was killed before it wrote the mark; the registry refused the second
+    code, and the stack never started again."""
+    assert not enrolled(tmp_path)
+    who = new_root().authority("ministry", "vn").device("pole_1", "vn/08")
+    certificates, who.certificates = who.certificates, []
+    who.save(tmp_path / "identity")
+    assert not enrolled(tmp_path)
+    who.certificates = certificates
+    who.save(tmp_path / "identity")
+    assert enrolled(tmp_path)
