@@ -28,7 +28,8 @@ struct device {
     char serial[DEVICE_TEXT_CAP]; /* The maker's; "": not known. */
     char model[DEVICE_TEXT_CAP];  /* "" until it is enrolled. */
     char name[NAME_CAP];          /* Where it hangs. */
-    /* The code that is out, made by the request of this id (see code.h). */
+    /* The code that is out: made from this, which the request's id and
+     * code_expires_at_ms give. */
     uint8_t code_request[LOA_ID_BYTES];
     int64_t code_expires_at_ms;
     bool code_used;

@@ -20,6 +20,7 @@ enum {
     AREA_PUT,
     DEVICE_PUT,
     CODE_PUT,
+    CODE_PRUNE,
     CERTIFICATE_PUT,
     CERTIFICATE_GET,
     PRINCIPAL_PUT,
@@ -84,11 +85,22 @@ const struct pg_stmt io_pg_stmts[] = {
                     " certificate_serial = excluded.certificate_serial,"
                     " revoked = excluded.revoked",
                     13, PG_NONE, false},
+    /* An id comes again when the core has forgotten it: it is the newest. */
     [CODE_PUT] = {"code_put",
                   "INSERT INTO device_code (message_id, device, made_by,"
                   " expires_at) VALUES ($1::bytea, $2::text, $3::text,"
-                  " $4::timestamptz)",
+                  " $4::timestamptz)"
+                  " ON CONFLICT (message_id) DO UPDATE SET"
+                  " device = excluded.device, made_by = excluded.made_by,"
+                  " made_at = now(), expires_at = excluded.expires_at",
                   4, PG_NONE, false},
+    /* Longer than any request lives, and no more than a flood may leave. */
+    [CODE_PRUNE] = {"code_prune",
+                    "DELETE FROM device_code"
+                    " WHERE expires_at < now() - interval '7 days'"
+                    " OR made_at < (SELECT made_at FROM device_code"
+                    " ORDER BY made_at DESC OFFSET 65535 LIMIT 1)",
+                    0, PG_NONE, false},
     [CERTIFICATE_PUT] = {"certificate_put",
                          "INSERT INTO device_certificate (serial, device, key,"
                          " certificate, not_after) VALUES ($1::bigint,"
@@ -279,6 +291,13 @@ static int save_code(struct pg *pg,
     };
 
     return pg_query(pg, &io_pg_stmts[CODE_PUT], v, NULL, NULL);
+}
+
+void io_pg_prune(struct pg *pg)
+{
+    if (pg_query(pg, &io_pg_stmts[CODE_PRUNE], NULL, NULL, NULL) != LOA_OK ||
+        pg_commit(pg, NULL, NULL) != LOA_OK)
+        pg_abort(pg);
 }
 
 static int save_certificate(struct pg *pg, const struct registry_update *up)

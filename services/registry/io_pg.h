@@ -24,6 +24,10 @@ LOA_MUST_CHECK int io_pg_save(struct pg *pg,
                               const struct registry_event *ev,
                               const struct registry_update *up);
 
+/* Forget requests for codes that ended a week ago, and the oldest of very many.
+ * In a batch of its own; what fails is done the next time. */
+void io_pg_prune(struct pg *pg);
+
 /* Ask for a device's newest certificate, in the current batch. */
 LOA_MUST_CHECK int io_pg_certificate(struct pg *pg,
                                      const struct device *d,

@@ -124,6 +124,7 @@ static void on_tick(uv_timer_t *timer)
 
     (void)timer;
     jobs_feed(&app.jobs, &ev, NULL, NULL);
+    io_pg_prune(&app.service.pg);
     figures_look(&app.figures, ev.now_ms);
 }
 

@@ -8,10 +8,27 @@
 
 /* --- codes ---------------------------------------------------------------- */
 
+/* What a device keeps of the request for its code. The time is in it, so that
+ * an id that is used again, long after everybody has forgotten it, makes
+ * another code than the first time. */
+static void make_request(const uint8_t message_id[LOA_ID_BYTES],
+                         int64_t expires_at_ms,
+                         uint8_t request[LOA_ID_BYTES])
+{
+    uint8_t text[LOA_ID_BYTES + sizeof expires_at_ms];
+    uint8_t hash[LOA_HASH_BYTES];
+
+    memcpy(text, message_id, LOA_ID_BYTES);
+    for (size_t i = 0; i < sizeof expires_at_ms; i++)
+        text[LOA_ID_BYTES + i] = (uint8_t)(expires_at_ms >> 8 * i);
+    loa_hash((struct loa_bytes){text, sizeof text}, hash);
+    memcpy(request, hash, LOA_ID_BYTES);
+}
+
 /* A code is made from the secret, the request that asks for it and the device:
  * the same request gives the same code, and no table holds it. */
 static void make_code(const struct registry *r,
-                      const uint8_t message_id[LOA_ID_BYTES],
+                      const uint8_t request[LOA_ID_BYTES],
                       const char *device,
                       char code[LOA_CODE_CAP])
 {
@@ -19,7 +36,7 @@ static void make_code(const struct registry *r,
     uint8_t hash[LOA_HASH_BYTES];
 
     memcpy(text, r->secret, LOA_HASH_BYTES);
-    memcpy(text + LOA_HASH_BYTES, message_id, LOA_ID_BYTES);
+    memcpy(text + LOA_HASH_BYTES, request, LOA_ID_BYTES);
     memcpy(text + LOA_HASH_BYTES + LOA_ID_BYTES, device, strlen(device));
     loa_hash((struct loa_bytes){text, sizeof text}, hash);
     loa_enrol_code(hash, code);
@@ -169,12 +186,23 @@ static int judge_request(const struct registry *r,
     return judge_texts(r, ev, new, why);
 }
 
-static void answer_code(struct registry *r,
-                        const struct registry_event *ev,
+/* The request that made the device's code, once more? Others who know its id
+ * learn nothing. Codes of older versions hold the id itself. */
+static bool is_repeated(const struct registry_event *ev, const struct device *d)
+{
+    uint8_t request[LOA_ID_BYTES];
+
+    make_request(ev->message_id, d->code_expires_at_ms, request);
+    return registry_may(ev, LOA_POWER_CONFIG, d->area) &&
+           (memcmp(d->code_request, request, LOA_ID_BYTES) == 0 ||
+            memcmp(d->code_request, ev->message_id, LOA_ID_BYTES) == 0);
+}
+
+static void answer_code(const struct registry *r,
                         const struct device *d,
                         struct registry_update *up)
 {
-    make_code(r, ev->message_id, d->id, up->answer.code);
+    make_code(r, d->code_request, d->id, up->answer.code);
     up->answer.device = d;
     up->flags |= REGISTRY_SECRET;
 }
@@ -195,8 +223,8 @@ static void renew(const struct registry_event *ev,
         memcpy(new->name, asked.name, sizeof new->name);
     memcpy(new->area, ev->request->code.area,
            strlen(ev->request->code.area) + 1);
-    memcpy(new->code_request, ev->message_id, LOA_ID_BYTES);
     new->code_expires_at_ms = ev->now_ms + (int64_t)valid_s * 1000;
+    make_request(ev->message_id, new->code_expires_at_ms, new->code_request);
     new->code_used = false;
     /* Revoked while it waited: the new code lets it in again. */
     if (new->enrolled_at_ms == 0)
@@ -216,9 +244,8 @@ void registry_device_code(struct registry *r,
     if (judge_request(r, ev, valid_s, &new, why) != LOA_OK)
         return;
     d = devices_find(&r->devices, new.id);
-    if (d != NULL &&
-        memcmp(d->code_request, ev->message_id, LOA_ID_BYTES) == 0) {
-        answer_code(r, ev, d, up); /* Repeated: the same again. */
+    if (d != NULL && is_repeated(ev, d)) {
+        answer_code(r, d, up); /* Repeated: the same again. */
         return;
     }
     if (judge_again(r, ev, d, why) != LOA_OK)
@@ -233,7 +260,7 @@ void registry_device_code(struct registry *r,
     registry_remember_code(r, ev->message_id);
     up->device = d;
     up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_DEVICE | REGISTRY_SAVE_CODE;
-    answer_code(r, ev, d, up);
+    answer_code(r, d, up);
 }
 
 /* --- finding -------------------------------------------------------------- */

@@ -110,6 +110,50 @@ def test_an_older_request_for_a_code_does_not_come_back(w, registrar):
     assert a.status.code == OK
 
 
+def test_an_id_that_was_forgotten_does_not_end_the_registry(w, registrar):
+    """After 1,024 other requests an id comes again: its row is there."""
+    w.import_csv(registrar, read(SAMPLE))
+    first = os.urandom(16)
+    old = make_code(w, registrar, first).code
+    make_code(w, registrar)
+    w.pg.query(
+        "INSERT INTO registry.device_code (message_id, device, made_by,"
+        " expires_at) SELECT decode(md5(i::text), 'hex'), 'pole_1',"
+        " 'registrar', now() + interval '1 day'"
+        " FROM generate_series(1, 1024) AS i")
+    w.restart()
+    a = make_code(w, registrar, first)
+    assert a.status.code == OK and a.code != old
+    assert make_code(w, registrar, first).code == a.code
+    assert w.service.process.poll() is None
+    assert w.enrol(old, "pole_1")[0].status.code == NOT_ALLOWED
+    w.restart()
+    assert make_code(w, registrar, first).code == a.code
+    assert w.enrol(a.code, "pole_1")[0].status.code == OK
+
+
+def test_requests_for_codes_are_not_kept_for_ever(w, registrar):
+    w.import_csv(registrar, read(SAMPLE))
+    code = make_code(w, registrar).code
+    w.pg.query(
+        "INSERT INTO registry.device_code (message_id, device, made_by,"
+        " made_at, expires_at) SELECT decode(md5(i::text), 'hex'), 'pole_1',"
+        " 'registrar', now() - interval '30 days' + i * interval '1 s',"
+        " now() + interval '1 day' * (CASE WHEN i > 10 THEN 1 ELSE -8 END)"
+        " FROM generate_series(1, 66000) AS i")
+    w.restart()
+    wait_until(lambda: w.pg.one(
+        "SELECT count(*) FROM registry.device_code") == "65536", "pruned")
+    w.pg.query("UPDATE registry.device_code"
+               " SET expires_at = now() - interval '8 days'"
+               " WHERE made_by = 'registrar' AND made_at < now() - interval"
+               " '1 day'")
+    w.restart()
+    wait_until(lambda: w.pg.one(
+        "SELECT count(*) FROM registry.device_code") == "1", "pruned")
+    assert w.enrol(code, "pole_1")[0].status.code == OK
+
+
 def test_who_may_make_codes(w, registrar):
     w.import_csv(registrar, read(SAMPLE))
     lan = w.province.staff("lan", "vn/08/070", powers=CONFIG)

@@ -84,6 +84,70 @@ static void test_code_in_time(void)
               REFUSAL_NOT_ALLOWED);
 }
 
+/* So many other requests that the registry has forgotten the first ones. */
+static void forget_requests(void)
+{
+    uint8_t id[LOA_ID_BYTES] = {0};
+
+    for (int i = 0; i < REGISTRY_CODES_MAX; i++) {
+        id[0] = (uint8_t)i;
+        id[1] = (uint8_t)(1 + i / 256);
+        registry_remember_code(&registry, id);
+    }
+}
+
+static void test_a_forgotten_id_brings_back_no_old_code(void)
+{
+    char first[LOA_CODE_CAP], again[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    memcpy(first, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
+           sizeof first);
+    ask_code("vn", STAFF, 2, "d1", COMMUNE, NOW);
+    forget_requests();
+    memcpy(again, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW + 1)->code,
+           sizeof again);
+    CHECK_INT("made", update.flags & REGISTRY_SAVE_CODE, REGISTRY_SAVE_CODE);
+    CHECK_INT("another one", strcmp(first, again) != 0, 1);
+    CHECK_INT(
+        "repeated",
+        strcmp(ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW + 2)->code, again),
+        0);
+    CHECK_INT("the old one", enrol(first, "d1", 10, NOW + 2)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("the new one", enrol(again, "d1", 10, NOW + 2)->status.code,
+              REFUSAL_NONE);
+}
+
+/* As it stands in tables of before: made from the id alone. */
+static void test_codes_of_older_versions_are_good(void)
+{
+    struct device *d;
+    char code[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW);
+    d = devices_find(&registry.devices, "d1");
+    memset(d->code_request, 1, sizeof d->code_request);
+    memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    CHECK_INT("repeated", update.flags & REGISTRY_WRITE, 0);
+    CHECK_INT("good", enrol(code, "d1", 10, NOW)->status.code, REFUSAL_NONE);
+}
+
+static void test_anothers_id_gives_no_code_away(void)
+{
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    ask_code("vn", STAFF, 1, "d9", "vn/66", NOW);
+    CHECK_INT("of another area",
+              ask_code(COMMUNE, STAFF, 1, "d9", COMMUNE, NOW)->status.code,
+              REFUSAL_CONFLICT);
+    CHECK_INT("no code", update.answer.code[0], '\0');
+}
+
 static void test_certificates(void)
 {
     _Alignas(16) uint8_t memory[4096];
@@ -247,6 +311,9 @@ int main(void)
         return 1;
     test_who_may_make_codes();
     test_code_in_time();
+    test_a_forgotten_id_brings_back_no_old_code();
+    test_codes_of_older_versions_are_good();
+    test_anothers_id_gives_no_code_away();
     test_certificates();
     test_renewal();
     test_guesses();
