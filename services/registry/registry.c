@@ -59,15 +59,27 @@ bool registry_may(const struct registry_event *ev,
            loa_area_within(area, ev->who->area);
 }
 
+static void sign(struct registry *r,
+                 uint64_t number,
+                 int64_t now_ms,
+                 struct registry_update *up)
+{
+    revoked_prune(&r->revoked, now_ms);
+    r->trust_number = number;
+    r->trust_at_ms = now_ms;
+    r->trust_signer = r->conf.identity->leaf.serial;
+    up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_TRUST;
+}
+
+/* Rising even if the tables were restored from an older backup: devices hold
+ * higher numbers than these know of, and would drop the list in silence. */
 void registry_sign_list(struct registry *r,
                         int64_t now_ms,
                         struct registry_update *up)
 {
-    revoked_prune(&r->revoked, now_ms);
-    r->trust_number++;
-    r->trust_at_ms = now_ms;
-    r->trust_signer = r->conf.identity->leaf.serial;
-    up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_TRUST;
+    uint64_t now = (uint64_t)now_ms;
+
+    sign(r, now > r->trust_number ? now : r->trust_number + 1, now_ms, up);
 }
 
 static void find_areas(struct registry *r,
@@ -127,7 +139,9 @@ static void on_imported(struct registry *r)
 }
 
 /* The list must never run out, and must be signed by the certificate that is
- * valid now. */
+ * valid now. It says nothing new, and its number is just the next one: above a
+ * backup, a time would be newer than the list with more on it that the broker
+ * may still have for us; see on_list(). */
 static void on_tick(struct registry *r,
                     const struct registry_event *ev,
                     struct registry_update *up)
@@ -136,7 +150,7 @@ static void on_tick(struct registry *r,
         ev->now_ms - r->trust_at_ms >= REGISTRY_SIGN_MS ||
         ev->now_ms < r->trust_at_ms ||
         r->trust_signer != r->conf.identity->leaf.serial)
-        registry_sign_list(r, ev->now_ms, up);
+        sign(r, r->trust_number + 1, ev->now_ms, up);
 }
 
 /* Somebody published a list of ours that our tables do not know: they were

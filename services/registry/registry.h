@@ -215,7 +215,8 @@ void registry_revoke(struct registry *r,
                      const struct registry_event *ev,
                      struct registry_update *up);
 
-/* A new number for the list, to be signed in this update. */
+/* A new number for the list, to be signed in this update: the time, or the next
+ * one if that is higher. */
 void registry_sign_list(struct registry *r,
                         int64_t now_ms,
                         struct registry_update *up);

@@ -18,7 +18,8 @@ def backup(*args):
 
 def test_restored_stack_goes_on(tmp_path):
     """The bulletin, its sound, its approval and the device's enrolment are
-    there: the loudspeaker of the new stack says it."""
+    there: the loudspeaker of the new stack says it. Whom the new stack revokes
+    is revoked by a list that is above those published since the backup."""
     os.chmod(tmp_path, 0o755)
     tar, new = str(tmp_path / "loa.tar"), str(tmp_path / "var")
     with Province() as p:
@@ -31,6 +32,10 @@ def test_restored_stack_goes_on(tmp_path):
         done = backup("save", tar, "--var", p.var)
         assert done.returncode == 0, done.stderr
         assert stat.S_IMODE(os.stat(tar).st_mode) == 0o600
+        for who in ("minh", "lan"):
+            p.loactl(who, "principal", "add")
+        since = [p.loactl("admin", "principal", "revoke", who)["number"]
+                 for who in ("minh", "lan")]
         refused = backup("restore", tar, "--var", p.var)
         assert refused.returncode == 1 and "holds other things" in \
             refused.stderr
@@ -50,6 +55,9 @@ def test_restored_stack_goes_on(tmp_path):
             return [r for r in q.loactl("lan", "report", soon["bulletin"])
                     if r["event"] == "finished"]
         q.wait(finished, 30, "speaker")
+        number = q.loactl("admin", "device", "revoke", "p1")["number"]
+        assert number > max(since)
+        q.wait(lambda: not q.online(), 30, "registry")
 
 
 def test_running_stack_in_a_folder_with_a_name_of_ours(tmp_path):

@@ -63,12 +63,14 @@ def test_principals_are_added_found_and_revoked(w, registrar):
     number = w.trust_list()[0].number
     a = w.ask(registrar, message_id, revoke=registry.Revoke(
         principal="lan", reason="mất khóa"))
-    assert (a.status.code, a.revocation_number) == (OK, number + 1)
+    assert a.status.code == OK
+    assert number < a.revocation_number <= now_ms()
+    number = a.revocation_number
     live.wait_closed()          # A live connection is cut off.
     again = w.ask(registrar, revoke=registry.Revoke(principal="lan"))
-    assert (again.status.code, again.revocation_number) == (OK, number + 1)
+    assert (again.status.code, again.revocation_number) == (OK, number)
     body, _ = w.trust_list()
-    assert body.number == number + 1
+    assert body.number == number
     assert [(r.issuer, list(r.serials)) for r in body.revocations] == [
         (w.province.key, [(1 << 64) - 1])]
     w.restart()
