@@ -308,6 +308,9 @@ int pg_commit(struct pg *pg, pg_done_cb done, void *data)
 
     pg->open_batch = pg->spoilt = false;
     pg->batch_n = 0;
+    if (spoilt)
+        pg->turn_next = pg->turn;
+    pg->turn = pg->turn_next;
     if (pg->conn == NULL || pg->failed)
         return LOA_ENOTCONN;
     if (batch_n == 0 && (spoilt || !pg_has_room(pg, 1)))
@@ -435,6 +438,8 @@ int pg_open(struct pg *pg,
     if (pg->conn == NULL)
         goto err_after_queue;
     rv = prepare(pg->conn, &rollback);
+    if (rv == LOA_OK)
+        rv = prepare(pg->conn, &pg_follow_stmt);
     if (rv == LOA_OK)
         rv = pipeline(pg->conn, true);
     if (rv != LOA_OK)

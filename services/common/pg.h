@@ -84,7 +84,8 @@ struct pg {
     PGresult *res;   /* Answer so far of the statement at answered_n. */
     bool open_batch; /* Something was asked for since the last commit. */
     bool spoilt;     /* ... and it must be rolled back. */
-    bool failed;     /* The connection is gone, on_lost is due. */
+    uint64_t turn, turn_next; /* pg_follow(): of the last batch, of this one. */
+    bool failed;              /* The connection is gone, on_lost is due. */
     bool closed;
     int batch_status; /* Worst outcome in the batch being answered. */
     char sqlstate[6];
@@ -130,6 +131,13 @@ LOA_MUST_CHECK int pg_query(struct pg *pg,
 /* Also tell cb the outcome of the current batch, before its pg_commit()'s own
  * done; for modules that add to somebody's batch. Errors as pg_query(). */
 LOA_MUST_CHECK int pg_after(struct pg *pg, pg_done_cb cb, void *data);
+
+/* The current batch is decided on what earlier ones with a pg_follow() of their
+ * own wrote: unless the last of these is committed, it is refused as a whole,
+ * and so is every later one. A batch that was spoilt does not count. Batches
+ * are on their way together, so without it the second commits although the
+ * first failed. Must be the batch's first. Errors as pg_query(). */
+LOA_MUST_CHECK int pg_follow(struct pg *pg);
 
 /* End the batch. On LOA_OK done (may be NULL) is called exactly once, never
  * from within this call. Otherwise it is not called: LOA_ENOTCONN; LOA_EBUSY:

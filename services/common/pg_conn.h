@@ -1,5 +1,5 @@
-/* pg_conn.h -- opening a libpq connection and judging its answers, for pg.c and
- * pg_copy.c alone. */
+/* pg_conn.h -- opening a libpq connection and judging its answers, for the
+ * modules of pg alone. */
 
 #ifndef LOA_COMMON_PG_CONN_H
 #define LOA_COMMON_PG_CONN_H
@@ -9,6 +9,8 @@
 /* Connect (blocking) and set the search path. NULL: *rv says why, and a log
  * line was written. */
 PGconn *pg_conn_open(const struct pg_conf *conf, int *rv);
+
+extern const struct pg_stmt pg_follow_stmt; /* Of pg_follow(). */
 
 /* Length of text's first line: the rest is context, often with data in it. */
 int pg_first_line(const char *text);

@@ -98,6 +98,8 @@ static void write_update(struct feed *f,
     c->feed = f;
     c->call = call;
     c->began_us = clock_mono_us();
+    if (rv == LOA_OK) /* What it was decided on may not be durable yet. */
+        rv = pg_follow(pg);
     if (rv == LOA_OK)
         rv = io_pg_write(pg, &f->service->outbox, &f->core, up);
     if (rv == LOA_OK && call != NULL)

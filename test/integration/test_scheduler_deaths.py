@@ -1,4 +1,5 @@
 """loa-scheduler when it, its registry, its broker or its database is away or dies."""
+import contextlib
 import os
 import random
 import threading
@@ -192,6 +193,69 @@ def test_killed_while_the_database_still_commits(world):
     p = world.wait_programme(COMMUNES[0],
                              a.entries[0].programmes[0].version)
     assert request.bulletin_id in ids(p) and len(p.bulletins) == 2
+
+
+def inserting(world):
+    """Batches that wait for the lock of the table of bulletins."""
+    return int(world.pg.one(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND usename = 'loa_scheduler' AND query LIKE"
+        " '%INTO bulletin VALUES%'"))
+
+
+@contextlib.contextmanager
+def two_batches_under_way(world, ask):
+    """ask() sends two requests and says who did; the scheduler decides both on
+    what it has in memory, and the batch of the second waits behind the
+    first's."""
+    with world.pg.holding(
+            "LOCK TABLE scheduler.bulletin IN ACCESS EXCLUSIVE MODE"):
+        with world.pg.holding(
+                "LOCK TABLE scheduler.inbox IN ACCESS EXCLUSIVE MODE"):
+            seen = world.service.log().count("event=scheduler.request")
+            for asker in ask():
+                # It has come when a later one is refused, which needs no table.
+                late, _ = asker.send(
+                    "scheduler", pb.TYPE_SCHEDULER_REQUEST,
+                    services.SchedulerRequest(), ttl_ms=-HOUR)
+                assert asker.wait(
+                    late, services.SchedulerAnswer).status.code != OK
+        wait_until(lambda: inserting(world), "the first batch waits")
+        wait_until(lambda: world.service.log().count(
+            "event=scheduler.request") == seen + 2, "both are decided")
+        yield
+
+
+def request_of(world, area, start_ms, bulletin):
+    request = services.ScheduleAdd(areas=[area], bulletin_id=bulletin,
+                                   start_at_ms=start_ms,
+                                   approval=world.approval())
+    setattr(request, "class", NORMAL)
+    return services.SchedulerRequest(add=request)
+
+
+def test_batch_behind_one_that_failed_is_not_committed(world):
+    """A programme made from memory was committed, with a bulletin that no table
+    had: on air, and nobody could find or cancel it."""
+    start, x, y = now_ms() + HOUR, os.urandom(16), os.urandom(16)
+
+    def ask():
+        for i, bulletin in enumerate((x, y)):
+            world.lan.send("scheduler", pb.TYPE_SCHEDULER_REQUEST,
+                           request_of(world, COMMUNES[0],
+                                      start + i * 10 * MINUTE, bulletin))
+        return [world.lan]
+
+    with two_batches_under_way(world, ask):
+        world.pg.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                       " WHERE usename = 'loa_scheduler'")
+        assert world.service.process.wait(LIMIT_S) == 1
+    world.service.start()
+    assert check_books(world, []) == {}
+    assert world.add(COMMUNES[0], start, bulletin_id=x).status.code == OK
+    assert world.add(COMMUNES[0], start + 10 * MINUTE,
+                     bulletin_id=y).status.code == OK
+    assert len(wait_books(world, [x, y])) == 2
 
 
 def test_broker_that_forgot_everything(world):
