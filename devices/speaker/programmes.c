@@ -186,6 +186,14 @@ static enum loa_verdict judge_approval(const struct programme *p,
     return v;
 }
 
+/* The second look is at what was verified, not at the index. The plan may not
+ * say another length than the approver did: by it is known when it is over. */
+static bool approves(const struct manifest *m, const struct bulletin *b)
+{
+    return memcmp(m->hash, b->hash, sizeof m->hash) == 0 &&
+           m->duration_ms == b->duration_ms;
+}
+
 /* Of several approvals the one that lasts longest counts: what sounds is cut
  * when it ends. */
 const char *programme_judge(const struct programme *p,
@@ -207,10 +215,8 @@ const char *programme_judge(const struct programme *p,
         if (memcmp(a->hash, b->hash, LOA_HASH_BYTES) != 0)
             continue;
         v = judge_approval(p, a, j, &one);
-        why = loa_verdict_name(v);
-        /* The second look is at what was verified, not at the index. */
-        if (v != LOA_VERDICT_OK ||
-            memcmp(one.hash, b->hash, sizeof one.hash) != 0)
+        why = v != LOA_VERDICT_OK ? loa_verdict_name(v) : "unapproved";
+        if (v != LOA_VERDICT_OK || !approves(&one, b))
             continue;
         if (!approved || one.expires_at_ms > m->expires_at_ms)
             *m = one;

@@ -93,6 +93,28 @@ static const char *still_wrong(struct speaker *s, const struct occurrence *o)
     return programme_judge(in, b, &j, &m);
 }
 
+/* The same of what sounds, by what it has still to say and not by the clock,
+ * which may have moved: it began two seconds late at most, at a place with an
+ * offset, and the plan's clock is ahead by as much. */
+static bool last_words(const struct speaker *s)
+{
+    int64_t offset_ms =
+        s->conf.place_offset_ms > 0 ? s->conf.place_offset_ms : 0;
+
+    return player_left_us(&s->player) <=
+           (2 * AGENDA_LATE_MS + offset_ms) * 1000;
+}
+
+/* NULL: what sounds may go on. */
+static const char *must_end(struct speaker *s)
+{
+    const char *why = still_wrong(s, &s->player.cur.occ);
+
+    if (why == NULL || strcmp(why, "late") != 0)
+        return why;
+    return last_words(s) ? NULL : "cancelled";
+}
+
 void turns_recheck(struct speaker *s)
 {
     struct player *p = &s->player;
@@ -100,8 +122,7 @@ void turns_recheck(struct speaker *s)
 
     if (!s->time.trusted)
         return; /* What sounds goes on; nothing new begins. */
-    if (p->cur.used && (why = still_wrong(s, &p->cur.occ)) != NULL &&
-        strcmp(why, "late") != 0)
+    if (p->cur.used && (why = must_end(s)) != NULL)
         cut_cur(s, why);
     if (p->next.used && (why = still_wrong(s, &p->next.occ)) != NULL)
         drop_next(s, why);

@@ -75,6 +75,41 @@ static void test_dropped_at_its_end(void)
     CHECK_INT("finished", world_receipts(&w, 1, RECEIPT_FINISHED, ""), 1);
 }
 
+/* A plan that called five hours one millisecond was over from the first sample:
+ * neither its cancellation nor a revocation silenced it. */
+static void test_length_that_nobody_approved(void)
+{
+    static struct letter approval;
+    struct town_content said = speech;
+    struct town_bulletin b = {1,         0,    &said, {T0 + 10 * SECOND},
+                              &approval, false};
+
+    said.m.duration_ms = 1;
+    town_approval(&town, &speech, NULL, T0, &approval);
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("plays", w.plays_n, 0);
+    CHECK_INT("why", world_receipts(&w, 1, RECEIPT_REFUSED, "unapproved"), 1);
+}
+
+/* The clock went ahead, by whoever gives the time, and the end seemed to be
+ * there: a cancellation was none. */
+static void test_cancelled_under_a_clock_that_is_ahead(void)
+{
+    static struct town_content speech_of_20_s;
+    struct town_bulletin b = {1,    0,    &speech_of_20_s, {T0 + 10 * SECOND},
+                              NULL, false};
+
+    town_content(&speech_of_20_s, 7, 1000);
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 12 * SECOND);
+    w.offset_us += 30 * SECOND * 1000;
+    publish((uint64_t)T0 + 1, NULL, 0);
+    CHECK_INT("silent at once", speaker_sounding(&w.s), 0);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "cancelled"),
+              1);
+}
+
 /* The loudspeaker stood still and is behind: the next one, which waits for this
  * one to end, is over in the plan too. Nobody cancelled it, and it was told so.
  */
@@ -261,6 +296,8 @@ int main(void)
     test_cancelled_while_playing();
     test_replaced_while_playing();
     test_dropped_at_its_end();
+    test_length_that_nobody_approved();
+    test_cancelled_under_a_clock_that_is_ahead();
     test_over_while_it_waits();
     test_unchanged_while_playing();
     test_revoked();
