@@ -18,7 +18,7 @@ struct config {
     unsigned keep_receipts_days, keep_health_days;
 };
 
-enum { COUNTERS_N = 11 }; /* Of io_out.c's table. */
+enum { COUNTERS_N = 14 }; /* Of io_out.c's table. */
 
 struct collector {
     struct config conf;
@@ -35,6 +35,7 @@ struct collector {
     size_t filling_n, flying_n;
     size_t acks_first, acks_n; /* A ring. */
     struct refusals refusals;
+    struct budget strangers; /* Lines about those that are not known. */
     struct retained retained;
     bool known_asked; /* The states of all that are known were asked for. */
     bool unknown;     /* A device spoke whose state we do not have. */
@@ -46,6 +47,7 @@ struct collector {
     struct metric counters[COUNTERS_N];
     uint64_t receipts_n, disbelieved_n, malformed_n, refused_n, busy_n;
     uint64_t unsaved_n, housekept_n;
+    uint64_t unstored_n, limited_n, unsaid_n; /* Beyond a device's budget. */
     uint64_t complained_n, complained_ms; /* Turned away, as the log has it. */
 };
 
@@ -66,6 +68,10 @@ void io_housekeeping_stop(struct collector *c);
 
 /* Ask for the states of devices that spoke without one. */
 void io_housekeeping_states(struct collector *c);
+
+/* The log may have one more line that this device caused; else it is counted.
+ */
+bool io_housekeeping_may_say(struct collector *c, const char *id);
 
 /* A device found no room: told to the log, once a minute. */
 void io_housekeeping_turned_away(struct collector *c);

@@ -108,6 +108,17 @@ void io_housekeeping_states(struct collector *c)
 /* --- complaints
  * ----------------------------------------------------------------- */
 
+bool io_housekeeping_may_say(struct collector *c, const char *id)
+{
+    struct device *d = presence_find(&c->presence, id);
+    struct budget *b = d != NULL ? &d->budget : &c->strangers;
+
+    if (budget_take(b, BUDGET_LINES, 1, clock_mono_ms()))
+        return true;
+    c->unsaid_n++;
+    return false;
+}
+
 void io_housekeeping_turned_away(struct collector *c)
 {
     uint64_t now_ms = clock_mono_ms(), n = c->presence.turned_away_n;

@@ -199,6 +199,16 @@ static const struct metric counters[] = {
         "loa_telemetry_housekeeping_total",
         "Times that months were made ahead and old ones dropped",
         NULL),
+    METRIC_COUNTER_INIT("loa_telemetry_health_unstored_total",
+                        "Health reports beyond what is stored of one device",
+                        NULL),
+    METRIC_COUNTER_INIT(
+        "loa_telemetry_batches_limited_total",
+        "Batches of receipts beyond what one device may send, not stored",
+        NULL),
+    METRIC_COUNTER_INIT("loa_telemetry_lines_unsaid_total",
+                        "Lines of the log beyond what one device may cause",
+                        NULL),
     METRIC_GAUGE_INIT("loa_telemetry_devices", "Devices known", NULL),
     METRIC_GAUGE_INIT("loa_telemetry_devices_max",
                       "Devices that may be known",
@@ -220,8 +230,9 @@ void io_out_collect(struct collector *c)
         (double)c->malformed_n, (double)c->refused_n,
         (double)c->busy_n,      (double)c->presence.turned_away_n,
         (double)c->unsaved_n,   (double)c->store.health_dropped_n,
-        (double)c->housekept_n, (double)c->presence.n,
-        (double)c->presence.max};
+        (double)c->housekept_n, (double)c->unstored_n,
+        (double)c->limited_n,   (double)c->unsaid_n,
+        (double)c->presence.n,  (double)c->presence.max};
 
     for (int i = 0; i < COUNTERS_N; i++)
         metric_set(&c->counters[i], values[i]);

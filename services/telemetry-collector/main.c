@@ -62,8 +62,9 @@ static void on_refused(void *data, const char *id, uint64_t sequence)
     struct device *d = presence_find(&c->presence, id);
 
     c->refused_n++;
-    log_warn("receipt.set_aside", "device=%s sequence=%llu why=database", id,
-             (unsigned long long)sequence);
+    if (io_housekeeping_may_say(c, id))
+        log_warn("receipt.set_aside", "device=%s sequence=%llu why=database",
+                 id, (unsigned long long)sequence);
     if (d != NULL && refusals_room(&c->refusals, 1))
         refusals_add(&c->refusals, d, sequence, REFUSAL_FLYING);
 }
@@ -117,8 +118,9 @@ static bool believe(struct collector *c,
     if (v == LOA_VERDICT_OK)
         return true;
     c->disbelieved_n++;
-    log_warn("receipt.refused", "device=%s verdict=%s", t->principal,
-             loa_verdict_name(v));
+    if (io_housekeeping_may_say(c, t->principal))
+        log_warn("receipt.refused", "device=%s verdict=%s", t->principal,
+                 loa_verdict_name(v));
     return false;
 }
 
@@ -156,8 +158,9 @@ static void set_aside(struct collector *c,
         if (r->why == NULL)
             continue;
         c->refused_n++;
-        log_warn("receipt.set_aside", "device=%s sequence=%llu why=%s", d->id,
-                 (unsigned long long)r->sequence, r->why);
+        if (io_housekeeping_may_say(c, d->id))
+            log_warn("receipt.set_aside", "device=%s sequence=%llu why=%s",
+                     d->id, (unsigned long long)r->sequence, r->why);
         refusals_add(&c->refusals, d, r->sequence, REFUSAL_FILLING);
     }
 }
@@ -171,6 +174,16 @@ static void take_receipts(struct collector *c,
 
     if (!refusals_room(&c->refusals, unreadable(b))) {
         c->busy_n++;
+        return;
+    }
+    if (!budget_take(&d->budget, BUDGET_RECEIPTS, b->receipts_n,
+                     clock_mono_ms())) {
+        c->limited_n++;
+        if (io_housekeeping_may_say(c, d->id))
+            log_warn("receipt.limited",
+                     "device=%s text=it sends more than one device may; what "
+                     "it keeps, it sends again",
+                     d->id);
         return;
     }
     presence_batch(d, b->log_id, b->oldest, b->receipts[0].sequence,
@@ -206,7 +219,8 @@ static void on_receipts(struct collector *c,
     if (wire_batch(&c->arena, (struct loa_bytes){body, e.header.body.len},
                    &b) != LOA_OK) {
         c->malformed_n++;
-        log_warn("receipt.malformed", "device=%s", t->principal);
+        if (io_housekeeping_may_say(c, t->principal))
+            log_warn("receipt.malformed", "device=%s", t->principal);
         return;
     }
     d = touch(c, t, clock_wall_ms());
@@ -251,7 +265,8 @@ static void on_state(struct collector *c,
                        seen_at(d, &s, m->retain));
     if (d == NULL)
         io_housekeeping_turned_away(c);
-    else if (presence_state(&c->presence, d, s.presence, s.session, p))
+    else if (presence_state(&c->presence, d, s.presence, s.session, p) &&
+             io_housekeeping_may_say(c, d->id))
         log_info("device.state", "device=%s presence=%d session=%llu", d->id,
                  (int)s.presence, (unsigned long long)s.session);
 }
@@ -270,7 +285,10 @@ static void on_health(struct collector *c,
     if (d == NULL)
         return;
     presence_health(&c->presence, d, h.playing, h.stale, p);
-    store_health(&c->store, d, &h, now_ms);
+    if (budget_take(&d->budget, BUDGET_HEALTH, 1, clock_mono_ms()))
+        store_health(&c->store, d, &h, now_ms);
+    else
+        c->unstored_n++;
 }
 
 static void on_message(void *data, const struct mqtt_msg *m)

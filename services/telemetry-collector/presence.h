@@ -13,6 +13,7 @@
 
 #include "proto/key.h"
 #include "proto/topic.h"
+#include "telemetry-collector/budget.h"
 
 #define PRESENCE_SILENT_MS 180000 /* Three health reports missed: lost. */
 #define PRESENCE_BYTES_MAX 1024   /* Of an encoded State or Health kept. */
@@ -51,6 +52,7 @@ struct device {
     uint64_t pending;   /* Will be, when the batch being filled is. */
     int64_t counts_day_ms;
     uint32_t counts[PRESENCE_COUNTS_N];
+    struct budget budget;
     bool dirty;   /* state, health or last_seen are not in the table yet. */
     bool asked;   /* Its retained state was asked for on this connection. */
     bool filling; /* Its receipts are in the batch being filled. */
