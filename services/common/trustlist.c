@@ -11,12 +11,12 @@
 
 static const struct pg_stmt stmts[] = {
     {"trust_list_load", "SELECT envelope FROM trust_list", 0, PG_MAYBE, true},
-    /* Two instances of a service may race: the higher number stays. */
+    /* Whatever was believed replaces what lies there: numbers compare only
+     * within an area, and a list from above may have a lower one. */
     {"trust_list_store",
      "INSERT INTO trust_list (number, envelope) VALUES ($1::bigint, $2::bytea)"
      " ON CONFLICT (one) DO UPDATE SET number = excluded.number,"
-     " envelope = excluded.envelope, at = now()"
-     " WHERE trust_list.number < excluded.number",
+     " envelope = excluded.envelope, at = now()",
      2, PG_NONE, false},
 };
 

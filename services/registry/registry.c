@@ -8,6 +8,10 @@
 /* Kept on the list so long when nobody knows how long it is needed. */
 #define UNKNOWN_END_MS (3653 * 86400000ll)
 
+/* A list beyond it is a thief's, and leaves too few numbers above it. Devices
+ * that hold it need a list from above, and so does the thief's key. */
+#define FOLLOWED_NUMBER_MAX (INT64_MAX / 2)
+
 static const char secret_name[] = "loa/1/registry codes";
 
 /* What makes codes is derived from the identity's seed: whoever reads the
@@ -163,7 +167,7 @@ static void on_list(struct registry *r,
     const struct loa_revocations *list = ev->list;
 
     if (strcmp(list->area, r->conf.identity->leaf.area) != 0 ||
-        list->number <= r->trust_number)
+        list->number <= r->trust_number || list->number > FOLLOWED_NUMBER_MAX)
         return;
     for (size_t i = 0; i < list->entries_n; i++)
         for (size_t k = 0; k < list->entries[i].serials_n; k++) {

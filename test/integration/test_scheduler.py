@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 from loa_broker import wait_until
-from loa_identity import (CONTENT_APPROVE, SCHEDULE, blake2b, new_root, now_ms,
-                          open_envelope, pb, programme, registry, services)
+from loa_identity import (CONTENT_APPROVE, REVOKE, SCHEDULE, blake2b, new_root,
+                          now_ms, open_envelope, pb, programme, registry,
+                          services)
 from loa_scheduler import (AREAS, COMMUNES, CONFLICT, DAY, EXPIRED, HOUR,
                            INVALID, MINUTE, NOT_ALLOWED, NOT_APPROVED,
                            NOT_FOUND, OK, PAST, PRIORITY, REVOKED, ids, pg,
@@ -233,6 +234,32 @@ def test_revoked_approver_leaves_the_air(world):
     world.service.stop()
     world.service.start()
     wait_until(head, "a head with the revocation number")
+
+
+def test_a_list_from_above_is_stored_whatever_its_number(world):
+    """A stolen registry key revoked minh by a list of the highest number. The
+    list from above replaced it in memory, but never in the table: every start
+    cancelled what minh had approved before the broker was there."""
+    above = world.root.service("registry_0", "registry", "vn", powers=REVOKE)
+    for who, area, number, revoked in (
+            (world.registry_id, "vn/08", 1 << 62, [world.minh]),
+            (above, "vn", 5, [])):
+        c = world.broker.connect(who, client_id=f"{who.principal}-trust")
+        assert c.publish(f"loa/1/down/trust/{area}", who.trust_list(
+            number, revoked=revoked, area=area), retain=True) in (0, 16)
+        wait_until(lambda n=number: world.service.metric(
+            "loa_trust_list_number") == n, "the list")
+    wait_until(lambda: world.pg.one(
+        "SELECT number FROM scheduler.trust_list") == "5", "it is stored")
+    start = now_ms() + HOUR
+    answer = world.add("vn/08/071", start)
+    assert answer.status.code == OK
+    world.service.stop()
+    world.service.start()
+    assert world.add("vn/08/072", start).status.code == OK
+    found = world.lan.scheduler(find=services.ScheduleFind(
+        bulletin_id=answer.entries[0].bulletin_id))
+    assert not found.entries[0].cancelled
 
 
 def test_time_for_a_device(world):

@@ -50,6 +50,27 @@ static void test_list_in_time(void)
     }
 }
 
+/* The number after it would not fit the tables, and no start would read them
+ * again. */
+static void test_highest_number_is_not_followed(void)
+{
+    static struct loa_revocations seen = {.area = "vn"};
+    struct registry_event ev = {
+        .type = REGISTRY_LIST, .now_ms = NOW, .list = &seen};
+
+    world_reset();
+    world_event(REGISTRY_TICK, NOW);
+    for (int bits = 64; bits > 62; bits--) {
+        seen.number = UINT64_MAX >> (64 - bits);
+        registry_step(&registry, &ev, &update);
+        CHECK_INT("the highest", update.flags, 0);
+        CHECK_INT("the highest", registry.trust_number, 1);
+    }
+    seen.number = INT64_MAX / 2;
+    registry_step(&registry, &ev, &update);
+    CHECK_INT("there is room above", registry.trust_number, INT64_MAX / 2 + 1);
+}
+
 static void test_alarms(void)
 {
     static struct alarms a;
@@ -154,6 +175,7 @@ int main(void)
     if (sodium_init() < 0)
         return 1;
     test_list_in_time();
+    test_highest_number_is_not_followed();
     test_alarms();
     test_import_states();
     test_identity();
