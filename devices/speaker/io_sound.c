@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -56,29 +57,47 @@ static void on_ready(uv_poll_t *handle, int status, int events)
 static void stop_polls(struct sound *s)
 {
     for (size_t i = 0; i < s->polls_n; i++)
-        uv_poll_stop(&s->polls[i]);
+        uv_poll_stop(s->polls[i]);
 }
 
 static void start_polls(struct sound *s)
 {
     for (size_t i = 0; i < s->polls_n; i++)
-        uv_poll_start(&s->polls[i], UV_WRITABLE, on_ready);
+        uv_poll_start(s->polls[i], UV_WRITABLE, on_ready);
 }
 
 /* --- the output ----------------------------------------------------------- */
 
+/* Each opening has handles of its own: those of the one before may not have
+ * closed yet. */
 static int attach_polls(struct sound *s)
 {
     struct pollfd fds[SINK_FDS_MAX];
     size_t n = s->sink.ops->fds(s->sink.self, fds);
 
-    for (s->polls_n = 0; s->polls_n < n; s->polls_n++) {
-        if (uv_poll_init(s->loop, &s->polls[s->polls_n], fds[s->polls_n].fd) !=
-            0)
+    assert(s->polls_n == 0);
+    for (size_t i = 0; i < n; i++) {
+        uv_poll_t *poll = malloc(sizeof *poll);
+
+        if (poll == NULL || uv_poll_init(s->loop, poll, fds[i].fd) != 0) {
+            free(poll);
             return LOA_ESYS;
-        s->polls[s->polls_n].data = s;
+        }
+        poll->data = s;
+        s->polls[s->polls_n++] = poll;
     }
     return LOA_OK;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_polls(struct sound *s)
+{
+    while (s->polls_n > 0)
+        uv_close((uv_handle_t *)s->polls[--s->polls_n], on_poll_closed);
 }
 
 static void pause_tries(struct sound *s)
@@ -96,18 +115,9 @@ static void try_open(struct sound *s)
     s->open = rv == LOA_OK;
     if (!s->open)
         pause_tries(s);
-    /* After a failure the handles of the old descriptors are closing; without
-     * new ones the timer alone keeps the periods coming. */
-    if (s->open && s->polls_n == 0 && attach_polls(s) != LOA_OK)
+    if (s->open && attach_polls(s) != LOA_OK)
         log_warn("sound.poll", "text=paced by the timer alone");
     s->calls.state(s->calls.data, rv);
-}
-
-static void close_polls(struct sound *s)
-{
-    for (size_t i = 0; i < s->polls_n; i++)
-        if (!uv_is_closing((uv_handle_t *)&s->polls[i]))
-            uv_close((uv_handle_t *)&s->polls[i], NULL);
 }
 
 static void fail(struct sound *s, int status)

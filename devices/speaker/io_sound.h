@@ -39,7 +39,7 @@ struct sound {
     int64_t pause_us; /* 0: the last period went well. */
     int timer_fd;
     uv_poll_t timer;
-    uv_poll_t polls[SINK_FDS_MAX];
+    uv_poll_t *polls[SINK_FDS_MAX]; /* Of this opening of the output. */
     size_t polls_n;
     struct voice voices[PLAYER_VOICES];
 };

@@ -4,11 +4,17 @@
  * mono: the sample that is heard at a moment stands at that moment, counted
  * from when the card was opened; what nobody wrote is silence. Its clock may
  * run fast or slow by LOA_CARD_PPM. The wall time of sample 0 is written to
- * LOA_CARD_FILE.start_us. */
+ * LOA_CARD_FILE.start_us.
+ *
+ * Once LOA_CARD_STALL samples from the first that is not silent were handed
+ * over, it keeps the process waiting for two seconds, once, and runs dry. While
+ * there is a file LOA_CARD_FILE.unplug it takes no more samples; that file goes
+ * when the card is closed. */
 
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
@@ -25,6 +31,8 @@ struct card {
     double rate;        /* Samples per microsecond, by this card's clock. */
     int64_t base;       /* Sample of the file that is position 0. */
     int64_t written;    /* Positions handed over since prepare. */
+    int64_t said;       /* Samples from the first that was not silent. */
+    int64_t stall;      /* When so many were: stall. 0: never again. */
 };
 
 static int64_t now_us(clockid_t clock)
@@ -57,10 +65,10 @@ static int on_stop(snd_pcm_ioplug_t *io)
     int64_t heard = c->base + played(c);
 
     /* What was not heard yet never is. */
-    if (c->started_us != 0 &&
-        ftruncate(c->file, heard > 0 ? heard * 2 : 0) != 0)
+    if (c->written > 0 && ftruncate(c->file, heard > 0 ? heard * 2 : 0) != 0)
         return -EIO;
     c->started_us = 0;
+    c->written = 0;
     return 0;
 }
 
@@ -74,6 +82,19 @@ static snd_pcm_sframes_t on_pointer(snd_pcm_ioplug_t *io)
     return (snd_pcm_sframes_t)(at % (int64_t)io->buffer_size);
 }
 
+static void name_unplug(char name[static 4096])
+{
+    snprintf(name, 4096, "%s.unplug", getenv("LOA_CARD_FILE"));
+}
+
+static bool is_unplugged(void)
+{
+    char name[4096];
+
+    name_unplug(name);
+    return access(name, F_OK) == 0;
+}
+
 static int on_prepare(snd_pcm_ioplug_t *io)
 {
     struct card *c = io->private_data;
@@ -81,6 +102,16 @@ static int on_prepare(snd_pcm_ioplug_t *io)
     c->started_us = 0;
     c->written = 0;
     return 0;
+}
+
+static void stall(struct card *c, const int16_t *pcm, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        c->said += c->said > 0 || pcm[i] != 0;
+    if (c->stall == 0 || c->said < c->stall)
+        return;
+    c->stall = 0;
+    usleep(2000000);
 }
 
 static snd_pcm_sframes_t on_transfer(snd_pcm_ioplug_t *io,
@@ -92,6 +123,8 @@ static snd_pcm_sframes_t on_transfer(snd_pcm_ioplug_t *io,
     const char *from =
         (const char *)areas->addr + areas->first / 8 + offset * areas->step / 8;
 
+    if (is_unplugged())
+        return -ENODEV;
     if (c->started_us == 0) /* It will sound from now on, about. */
         c->base = (int64_t)((double)(now_us(CLOCK_MONOTONIC) - c->opened_us) *
                             RATE / 1e6);
@@ -101,6 +134,7 @@ static snd_pcm_sframes_t on_transfer(snd_pcm_ioplug_t *io,
     if (pwrite(c->file, from, size * 2, (c->base + c->written) * 2) < 0)
         return -EIO;
     c->written += (int64_t)size;
+    stall(c, (const int16_t *)from, size);
     return (snd_pcm_sframes_t)size;
 }
 
@@ -129,7 +163,10 @@ static int on_revents(snd_pcm_ioplug_t *io,
 static int on_close(snd_pcm_ioplug_t *io)
 {
     struct card *c = io->private_data;
+    char name[4096];
 
+    name_unplug(name);
+    unlink(name);
     close(c->file);
     close(io->poll_fd);
     free(c);
@@ -169,7 +206,8 @@ static int constrain(snd_pcm_ioplug_t *io)
 
 static int open_files(struct card *c)
 {
-    const char *path = getenv("LOA_CARD_FILE"), *ppm = getenv("LOA_CARD_PPM");
+    const char *path = getenv("LOA_CARD_FILE"), *ppm = getenv("LOA_CARD_PPM"),
+               *dry = getenv("LOA_CARD_STALL");
     char name[4096];
     FILE *f;
 
@@ -183,6 +221,7 @@ static int open_files(struct card *c)
     c->opened_us = now_us(CLOCK_MONOTONIC);
     fprintf(f, "%lld\n", (long long)now_us(CLOCK_REALTIME));
     fclose(f);
+    c->stall = dry != NULL ? atoll(dry) : 0;
     c->rate = RATE / 1e6 * (1 + (ppm != NULL ? atof(ppm) : 0) / 1e6);
     return 0;
 }

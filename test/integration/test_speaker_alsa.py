@@ -28,12 +28,12 @@ def build_card(tmp_path_factory):
 
 
 class CardSpeaker(Speaker):
-    def __init__(self, rig, card, ppm=0):
+    def __init__(self, rig, card, ppm=0, stall=0):
         super().__init__(rig, "pole_1", AREA, start=False)
         rig.speakers.append(self)
         self.raw = os.path.join(self.folder, "card.raw")
         self.env = {"ALSA_CONFIG_PATH": card, "LOA_CARD_FILE": self.raw,
-                    "LOA_CARD_PPM": str(ppm)}
+                    "LOA_CARD_PPM": str(ppm), "LOA_CARD_STALL": str(stall)}
         self.start(self.env)
 
     def argv(self):
@@ -87,6 +87,28 @@ def test_stop_is_at_once(card):
         heard = pole.heard()
         last = len(heard) - np.argmax(heard[::-1] != 0)
         assert last < pole.index(sent) + RATE * 0.3
+
+
+def test_a_card_that_failed_once_sounds_again(card):
+    """It went away in the midst of a bulletin and is there for the next."""
+    with Rig() as rig:
+        pole = CardSpeaker(rig, card).wait_online()
+        content = rig.content(speechlike(3))
+        first = rig.bulletin(content, rig.soon(2))
+        rig.publish_programme(AREA, [first])
+        rig.push(content, AREA)
+        pole.wait_receipt("STARTED", first.id)
+        with open(pole.raw + ".unplug", "w", encoding="ascii"):
+            pass
+        pole.wait_receipt("INTERRUPTED", first.id)
+        start = rig.soon(3)
+        second = rig.bulletin(content, start)
+        rig.publish_programme(AREA, [second])
+        pole.wait_receipt("FINISHED", second.id)
+        assert pole.log().count("sound.lost") == 1
+        pole.stop()
+        c, _ = correlate(pole.heard(), content.pcm[:RATE], pole.index(start))
+        assert c > 0.9
 
 
 def test_card_that_is_not_there(card):
