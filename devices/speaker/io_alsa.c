@@ -105,14 +105,27 @@ static int alsa_start(void *self, int64_t now_us)
     return rv < 0 ? complain("prepare", rv) : LOA_OK;
 }
 
+/* What was handed over after an underrun, or is shorter than the buffer, has
+ * not set the card going; it has to sound too. */
+static bool run_out(struct alsa *a)
+{
+    int rv;
+
+    if (snd_pcm_state(a->pcm) != SND_PCM_STATE_PREPARED)
+        return snd_pcm_state(a->pcm) == SND_PCM_STATE_RUNNING;
+    rv = snd_pcm_start(a->pcm);
+    if (rv < 0)
+        complain("start", rv);
+    return rv == 0;
+}
+
 static bool alsa_stop(void *self, int64_t now_us)
 {
     struct alsa *a = self;
     snd_pcm_sframes_t delay = 0;
 
     (void)now_us;
-    if (snd_pcm_state(a->pcm) == SND_PCM_STATE_RUNNING &&
-        snd_pcm_delay(a->pcm, &delay) == 0 && delay > 0)
+    if (snd_pcm_delay(a->pcm, &delay) == 0 && delay > 0 && run_out(a))
         return false;
     snd_pcm_drop(a->pcm);
     return true;

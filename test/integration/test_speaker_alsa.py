@@ -89,6 +89,28 @@ def test_stop_is_at_once(card):
         assert last < pole.index(sent) + RATE * 0.3
 
 
+def test_the_end_after_an_underrun_is_heard(card):
+    """The card runs dry when less than its buffer is left to say."""
+    with Rig() as rig:
+        content = rig.content(speechlike(4))
+        tail = content.pcm[-RATE // 10:]
+        pole = CardSpeaker(rig, card, stall=len(content.pcm) - RATE // 4)
+        pole.wait_online()
+        starts = [rig.soon(2), rig.soon(10)]
+        b = rig.bulletin(content, *starts)
+        rig.publish_programme(AREA, [b])
+        rig.push(content, AREA)
+        pole.wait_receipt("FINISHED", b.id, count=2)
+        assert pole.log().count("sound.underrun") == 1
+        pole.stop()
+        heard = pole.heard()[pole.index(starts[0]):
+                             pole.index(starts[1]) - RATE // 10]
+        last = len(heard) - np.argmax(heard[::-1] != 0)
+        assert last > len(content.pcm)  # It went on after the silence.
+        c, _ = correlate(heard, tail, last - len(tail))
+        assert c > 0.9, c
+
+
 def test_a_card_that_failed_once_sounds_again(card):
     """It went away in the midst of a bulletin and is there for the next."""
     with Rig() as rig:
