@@ -40,6 +40,20 @@ static const struct rights_topic *set_topic(struct gate *g, const char *topic)
     return &g->topic->topic;
 }
 
+/* A clock that was set back makes the burst whole. */
+static bool enrol_take(struct gate *g)
+{
+    const int64_t burst_ms = GATE_ENROL_BURST * GATE_ENROL_EVERY_MS;
+    int64_t whole = g->enrol_whole_at_ms;
+
+    if (whole < g->now_ms || whole > g->now_ms + burst_ms)
+        whole = g->now_ms;
+    if (whole + GATE_ENROL_EVERY_MS > g->now_ms + burst_ms)
+        return false;
+    g->enrol_whole_at_ms = whole + GATE_ENROL_EVERY_MS;
+    return true;
+}
+
 /* The login is good. */
 static const char *join(struct gate *g,
                         const struct login_request *r,
@@ -49,6 +63,8 @@ static const char *join(struct gate *g,
 
     if (s->who.limited && other != NULL && !other->who.limited)
         return "in-use";
+    if (s->who.role == RIGHTS_ROLE_ENROLLING && !enrol_take(g))
+        return "too-many";
     if (wills_take(&g->wills, s->who.principal, g->now_ms, g->told_will))
         return "will";
     s->judged_epoch = g->epoch; /* The login has just asked the list. */
@@ -132,7 +148,8 @@ enum gate_verdict gate_read(struct gate *g,
 
 enum gate_verdict gate_subscribe(struct gate *g,
                                  const void *client,
-                                 const char *filter)
+                                 const char *filter,
+                                 size_t filters_n)
 {
     struct session *s;
     struct loa_filter f;
@@ -142,7 +159,9 @@ enum gate_verdict gate_subscribe(struct gate *g,
         return v;
     if (loa_filter_parse(filter, &f) != LOA_OK)
         return GATE_TOPIC;
-    return rights_cover_filter(&s->who, &f) ? GATE_OK : GATE_RIGHT;
+    if (!rights_cover_filter(&s->who, &f))
+        return GATE_RIGHT;
+    return filters_n < GATE_FILTERS_MAX ? GATE_OK : GATE_FILTERS;
 }
 
 /* Nothing but the device's own state may be left behind, and only as LOST: a

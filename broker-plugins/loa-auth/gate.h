@@ -19,11 +19,24 @@
 #define GATE_SWEEP_MS 50  /* Between sweeps. */
 #define GATE_KICKS_MAX 64 /* Clients cut in one sweep. */
 
+/* Whoever has made a key may log in to be enrolled, and the broker may keep the
+ * session and a will of 65 KB for as long as persistent_client_expiration says:
+ * so many at once, and then one more in each of these times. Together they stay
+ * below SESSIONS_ENROLLING_MAX, so that nobody fills that either. */
+#define GATE_ENROL_BURST 60
+#define GATE_ENROL_EVERY_MS 1000
+
+/* Filters of one session: each costs the broker up to a kilobyte, and a right
+ * for any kind, or for any area below, covers more made-up ones than there are
+ * bytes. A device has one for each level, and two or three of its own. */
+#define GATE_FILTERS_MAX 128
+
 /* Why a topic is refused; the name is what the log says. */
 #define GATE_VERDICT_MAP(X)                                                 \
     X(NO_SESSION, "no-session") /* Not logged in, or gone. */               \
     X(TOPIC, "bad-topic")       /* Not one of ours. */                      \
     X(RIGHT, "not-allowed")     /* No row of the table covers it. */        \
+    X(FILTERS, "filters")       /* It has GATE_FILTERS_MAX already. */      \
     X(RETAIN, "retain")         /* May be sent, but not retained. */        \
     X(WILL, "will")             /* A will other than its own state LOST. */ \
     X(REVOKED, "revoked")                                                   \
@@ -52,6 +65,7 @@ struct gate {
     const void *leaving;         /* A client that the last login pushes out. */
     int64_t remembered_until_ms; /* Wall time: no mark holds longer. */
     int64_t now_ms;              /* Wall time, as of the last call that told. */
+    int64_t enrol_whole_at_ms;   /* Wall time: the burst is whole again. */
     size_t sweep_at;             /* Next row. */
     int64_t sweep_ms;            /* Monotonic time of the last sweep. */
     struct loa_arena arena;
@@ -64,7 +78,8 @@ void gate_init(struct gate *g,
                const struct login_rules *rules,
                const uint8_t root[LOA_KEY_BYTES]);
 
-/* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full", "in-use" (a
+/* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full", "too-many" (who
+ * want to be enrolled, see GATE_ENROL_BURST), "in-use" (a
  * login without valid time does not push out a live one) or "will" (the last
  * connection of this principal left one that it may not; told_will is its
  * topic; said once). */
@@ -74,10 +89,12 @@ LOA_MUST_CHECK const char *gate_login(struct gate *g,
 /* DISCONNECT. */
 void gate_gone(struct gate *g, const void *client);
 
-/* ACL_CHECK, one function for each access. */
+/* ACL_CHECK, one function for each access. filters_n: as many as the broker
+ * holds of this session, also from the connection before. */
 LOA_MUST_CHECK enum gate_verdict gate_subscribe(struct gate *g,
                                                 const void *client,
-                                                const char *filter);
+                                                const char *filter,
+                                                size_t filters_n);
 LOA_MUST_CHECK enum gate_verdict gate_read(struct gate *g,
                                            const void *client,
                                            const char *topic);

@@ -15,7 +15,7 @@
 #define LOGIN_PASSWORD_LEN_MAX 8191
 
 /* A device that is not enrolled has this long, then logs in again. */
-#define LOGIN_ENROL_MS 600000
+#define LOGIN_ENROL_MS 120000
 
 struct login_rules {
     char broker[WIRE_BROKER_CAP];

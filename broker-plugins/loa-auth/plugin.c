@@ -152,7 +152,8 @@ static int on_acl_check(int event, void *event_data, void *userdata)
             v = gate_write(p->gate, &pub);
             break;
         case MOSQ_ACL_SUBSCRIBE:
-            v = gate_subscribe(p->gate, ev->client, ev->topic);
+            v = gate_subscribe(p->gate, ev->client, ev->topic,
+                               (size_t)mosquitto_client_sub_count(ev->client));
             break;
         case MOSQ_ACL_UNSUBSCRIBE:
             return MOSQ_ERR_SUCCESS;

@@ -155,7 +155,7 @@ static void ask(uint8_t what, const void *client, char *text)
             real_login(client, (uint8_t)text[0] % PEOPLE_N);
             break;
         case 2:
-            v = gate_subscribe(gate, client, text);
+            v = gate_subscribe(gate, client, text, 0);
             demand(v != GATE_OK || in);
             if (v == GATE_OK)
                 check_filter(client, text);

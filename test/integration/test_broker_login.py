@@ -7,6 +7,8 @@ import time
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from loa_broker import Broker, wait_until
 from loa_identity import (ALL, COMMAND, DRILL, base64url, new_enrolling,
@@ -244,6 +246,29 @@ def test_enrolment_speaks_with_the_registry_alone(w):
     other = new_enrolling()
     other.principal = new.principal
     assert code(w, other) == DENIED
+
+
+def test_strangers_fill_the_broker():
+    """Each leaves a session and a will behind that shall outlive it by 136
+    years: the broker keeps them for an hour, and lets in few."""
+    keep = Properties(PacketTypes.CONNECT)
+    keep.SessionExpiryInterval = 0xFFFFFFFF
+    late = Properties(PacketTypes.WILLMESSAGE)
+    late.WillDelayInterval = 0xFFFFFFFF
+    began, inside = time.monotonic(), 0
+    with Broker(new_root()) as broker:
+        with open(broker.conf, encoding="utf-8") as f:
+            assert "\npersistent_client_expiration 1h\n" in f.read()
+        for _ in range(150):
+            c = broker.connect(new_enrolling(), check=False,
+                               connect_properties=keep,
+                               will=("loa/1/x", b"x" * 60000, 0, False, late))
+            assert c.code in (0, DENIED)
+            inside += c.code == 0
+            c.kill()
+        # As many as at once, and one more for each second that it took.
+        assert inside <= 61 + time.monotonic() - began
+        assert inside == 150 or "why=too-many" in broker.log()
 
 
 def test_log_says_why_and_not_too_often(w):

@@ -6,6 +6,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from loa_broker import ROOT_DIR, Broker, wait_until
 from loa_identity import (ALL, COMMAND, DRILL, device, new_root, pb, programme)
@@ -121,6 +122,27 @@ def test_hundred_refusals_do_not_end_the_connection(w, connect):
     for _ in range(100):
         assert pole.publish("loa/1/down/head/vn", b"x") == DENIED
     assert pole.connected
+
+
+def test_filters_fill_the_broker(w, connect):
+    """Made-up kinds are covered by a right for any kind: 128 are enough, also
+    for a session that comes back for more."""
+    def subscribe(c, letter):
+        filters = [(f"loa/1/down/{letter}{chr(97 + n // 26)}{chr(97 + n % 26)}"
+                    "/vn", SubscribeOptions(qos=0)) for n in range(200)]
+        _, mid = c.mqtt.subscribe(filters)
+        return wait_until(lambda: c._subacks.get(mid), "SUBACK")
+
+    keep = Properties(PacketTypes.CONNECT)
+    keep.SessionExpiryInterval = 600
+    pole = connect(w.pole, connect_properties=keep)
+    assert subscribe(pole, "a") == [0] * 128 + [DENIED] * 72
+    assert pole.connected
+    pole.close()
+    pole = connect(w.pole, connect_properties=keep, clean_start=False)
+    assert subscribe(pole, "b") == [DENIED] * 200
+    pole.close()
+    assert connect(w.pole).subscribe("loa/1/down/+/vn") == 1
 
 
 def test_retained_only_where_the_table_says(w, connect):

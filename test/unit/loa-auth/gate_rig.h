@@ -33,10 +33,11 @@ static const char *login(const void *client,
     return gate_login(g, &r);
 }
 
-static enum gate_verdict write_to(const void *client,
-                                  const char *topic,
-                                  struct loa_bytes payload,
-                                  bool retain)
+__attribute__((unused)) static enum gate_verdict write_to(
+    const void *client,
+    const char *topic,
+    struct loa_bytes payload,
+    bool retain)
 {
     struct gate_publication p = {client, NULL, topic, payload, retain};
 

@@ -34,7 +34,7 @@ static void test_who_is_not_in_may_nothing(void)
 
     setup();
     CHECK_INT("read", gate_read(g, &clients[0], PROGRAMME), GATE_NO_SESSION);
-    CHECK_INT("subscribe", gate_subscribe(g, &clients[0], POLE_FILTER),
+    CHECK_INT("subscribe", gate_subscribe(g, &clients[0], POLE_FILTER, 0),
               GATE_NO_SESSION);
     CHECK_INT("write", write_to(&clients[0], POLE_STATE, none, true),
               GATE_NO_SESSION);
@@ -93,11 +93,14 @@ static void test_device(void)
 
     setup();
     CHECK_INT("login", login(&clients[0], &pole, 0) == NULL, true);
-    CHECK_INT("filter", gate_subscribe(g, &clients[0], POLE_FILTER), GATE_OK);
-    CHECK_INT("#", gate_subscribe(g, &clients[0], "#"), GATE_TOPIC);
-    CHECK_INT("$share", gate_subscribe(g, &clients[0], "$share/g/" POLE_FILTER),
+    CHECK_INT("filter", gate_subscribe(g, &clients[0], POLE_FILTER, 0),
+              GATE_OK);
+    CHECK_INT("#", gate_subscribe(g, &clients[0], "#", 0), GATE_TOPIC);
+    CHECK_INT("$share",
+              gate_subscribe(g, &clients[0], "$share/g/" POLE_FILTER, 0),
               GATE_TOPIC);
-    CHECK_INT("subtree", gate_subscribe(g, &clients[0], "loa/1/down/+/vn/08/#"),
+    CHECK_INT("subtree",
+              gate_subscribe(g, &clients[0], "loa/1/down/+/vn/08/#", 0),
               GATE_RIGHT);
     CHECK_INT("read", gate_read(g, &clients[0], PROGRAMME), GATE_OK);
     CHECK_INT("read another",
@@ -183,7 +186,7 @@ static void test_revocation_cuts_who_is_in(void)
     CHECK_INT("list", trust(&reg, 1, &province, pole.leaf.serial),
               LOA_VERDICT_OK);
     CHECK_INT("read", gate_read(g, &clients[0], PROGRAMME), GATE_REVOKED);
-    CHECK_INT("subscribe", gate_subscribe(g, &clients[0], POLE_FILTER),
+    CHECK_INT("subscribe", gate_subscribe(g, &clients[0], POLE_FILTER, 0),
               GATE_REVOKED);
     CHECK_INT(
         "write",
@@ -191,7 +194,7 @@ static void test_revocation_cuts_who_is_in(void)
                  state_bytes(LOA__V1__PRESENCE__PRESENCE_LOST, bytes), true),
         GATE_REVOKED);
     CHECK_INT("others",
-              gate_subscribe(g, &clients[1], "loa/1/up/+/vn/08/070/#"),
+              gate_subscribe(g, &clients[1], "loa/1/up/+/vn/08/070/#", 0),
               GATE_OK);
 
     CHECK_INT("one", tick(NOW + 1, kicks), 1);
@@ -279,7 +282,7 @@ static void test_pointer_is_used_again(void)
     CHECK_INT("nobody", gate_read(g, &clients[0], PROGRAMME), GATE_NO_SESSION);
     CHECK_INT("login", login(&clients[0], &lan, 0) == NULL, true);
     CHECK_INT("somebody else",
-              gate_subscribe(g, &clients[0], "loa/1/up/+/vn/08/070/#"),
+              gate_subscribe(g, &clients[0], "loa/1/up/+/vn/08/070/#", 0),
               GATE_OK);
 }
 

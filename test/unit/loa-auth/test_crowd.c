@@ -1,0 +1,79 @@
+/* Who may be in beside or in place of whom, and how many: what strangers and
+ * other provinces try with good signatures. */
+
+#include "gate_rig.h"
+
+/* A device that has a key and nothing else; n makes the key. */
+static const char *stranger(int n, int64_t now_ms)
+{
+    static char places[4096];
+    struct login_twist t = {.area = LOA_ENROL_AREA,
+                            .no_certificates = true,
+                            .off_ms = now_ms - NOW};
+    char name[LOA_PRINCIPAL_CAP] = LOA_ENROL_PREFIX;
+    char password[LOA_PASSWORD_CAP];
+    uint8_t seed[32] = {(uint8_t)n, (uint8_t)(n >> 8), 77};
+    struct login_request r = {&places[n], name, name, password, now_ms};
+    struct person p = {0};
+
+    loa_key_from_seed(&p.key, seed);
+    loa_hex(p.key.public_key, 12, name + strlen(name));
+    t.client_id = name;
+    person_login(&p, &t, ++next_id, password);
+    return gate_login(g, &r);
+}
+
+static void expect(const char *what, const char *got, const char *want)
+{
+    CHECK_INT(what, strcmp(got == NULL ? "in" : got, want), 0);
+}
+
+static void test_strangers_fill_the_broker(void)
+{
+    int64_t now_ms = NOW;
+    int n = 0;
+
+    setup();
+    for (; n < GATE_ENROL_BURST; n++)
+        expect("burst", stranger(n, now_ms), "in");
+    expect("one more", stranger(n++, now_ms), "too-many");
+    now_ms += GATE_ENROL_EVERY_MS - 1;
+    expect("too soon", stranger(n++, now_ms), "too-many");
+    expect("others", login(&clients[0], &pole, 0), "in");
+    for (int i = 0; i < 100; i++, now_ms += GATE_ENROL_EVERY_MS) {
+        expect("one a second", stranger(n++, now_ms + 1), "in");
+        expect("and no more", stranger(n++, now_ms + 1), "too-many");
+    }
+    now_ms += GATE_ENROL_BURST * GATE_ENROL_EVERY_MS;
+    for (int i = 0; i < GATE_ENROL_BURST; i++)
+        expect("whole again", stranger(n++, now_ms), "in");
+    expect("and no more", stranger(n++, now_ms), "too-many");
+    /* Set to the right year, the clock does not keep everybody out. */
+    expect("set back", stranger(n++, NOW - 10 * YEAR), "in");
+}
+
+static void test_filters_fill_the_broker(void)
+{
+    const size_t max = GATE_FILTERS_MAX;
+
+    setup();
+    expect("login", login(&clients[0], &pole, 0), "in");
+    CHECK_INT("last", gate_subscribe(g, &clients[0], POLE_FILTER, max - 1),
+              GATE_OK);
+    CHECK_INT("full", gate_subscribe(g, &clients[0], POLE_FILTER, max),
+              GATE_FILTERS);
+    CHECK_INT("name", strcmp(gate_verdict_name(GATE_FILTERS), "filters"), 0);
+    CHECK_INT("not its own", gate_subscribe(g, &clients[0], "loa/1/up/+/vn", 0),
+              GATE_RIGHT);
+}
+
+int main(void)
+{
+    if (sodium_init() < 0)
+        return 1;
+    people();
+    test_strangers_fill_the_broker();
+    test_filters_fill_the_broker();
+    free(g);
+    return CHECK_DONE();
+}
