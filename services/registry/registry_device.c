@@ -429,7 +429,8 @@ static int issue(struct registry *r,
     return LOA_OK;
 }
 
-/* A device that gets a certificate for another key gives up the old one. */
+/* A device that gets a certificate gives up the old one, also where its key is
+ * the same: to revoke the device later is to revoke what it still holds. */
 static int revoke_old(struct registry *r,
                       const struct registry_event *ev,
                       const struct device *d,
@@ -438,8 +439,7 @@ static int revoke_old(struct registry *r,
     struct revoked_entry e = {.serial = d->certificate_serial,
                               .not_after_ms = d->not_after_ms};
 
-    if (d->enrolled_at_ms == 0 || d->revoked || d->not_after_ms <= ev->now_ms ||
-        memcmp(d->key, ev->enrol->key, LOA_KEY_BYTES) == 0)
+    if (d->enrolled_at_ms == 0 || d->revoked || d->not_after_ms <= ev->now_ms)
         return LOA_OK;
     memcpy(e.issuer, r->conf.identity->key.public_key, LOA_KEY_BYTES);
     if (revoked_add(&r->revoked, &e) != LOA_OK)
@@ -448,7 +448,7 @@ static int revoke_old(struct registry *r,
                       "The revocation list is full.");
     up->revoked[up->revoked_n++] = e;
     up->revoked_id = d->id;
-    up->reason = "new key";
+    up->reason = "new certificate";
     up->flags |= REGISTRY_SAVE_REVOKED;
     registry_sign_list(r, ev->now_ms, up);
     return LOA_OK;

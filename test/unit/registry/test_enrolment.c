@@ -246,6 +246,30 @@ static void test_renewal(void)
               REGISTRY_SAVE_TRUST);
 }
 
+/* It could go on with the certificate before the one that was revoked. */
+static void test_renewed_with_its_old_key(void)
+{
+    char code[LOA_CODE_CAP];
+    int64_t late = NOW + (365 - 30) * DAY;
+    uint64_t old;
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
+           sizeof code);
+    enrol(code, "d1", 10, NOW);
+    old = update.device->certificate_serial;
+    memcpy(code, ask_code("vn", STAFF, 2, "d1", COMMUNE, late)->code,
+           sizeof code);
+    CHECK_INT("renewed", enrol(code, "d1", 10, late)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("the old one is given up", update.revoked_n, 1);
+    CHECK_INT("the old one is given up", update.revoked[0].serial, old);
+    CHECK_INT("asked again", enrol(code, "d1", 10, late)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("asked again", update.flags & REGISTRY_WRITE, 0);
+}
+
 static void test_guesses(void)
 {
     char code[LOA_CODE_CAP];
@@ -316,6 +340,7 @@ int main(void)
     test_anothers_id_gives_no_code_away();
     test_certificates();
     test_renewal();
+    test_renewed_with_its_old_key();
     test_guesses();
     test_enrol_refused();
     return CHECK_DONE();
