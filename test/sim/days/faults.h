@@ -16,6 +16,7 @@
     X(UNTIMED, "it sounds without knowing the time")                \
     X(EARLY, "it sounds a millisecond early")                       \
     X(LATE, "it sounds three seconds late")                         \
+    X(LAG, "all sounds a tenth of a second late")                   \
     X(CLOCK, "it sounds by another clock")                          \
     X(OTHER, "another content sounds")                              \
     X(UNPLANNED, "it sounds at a start that is not planned")        \
@@ -105,6 +106,8 @@ static void hand_over(const struct model_receipt *r)
         t.event = FINISHED;
     if (r->event == STARTED && strike(FAULT_RECEIPT_SAMPLE))
         t.first_us++;
+    if (r->event == STARTED && fault == FAULT_LAG)
+        t.first_us += 100000; /* It is told as it sounds. */
     if (r->event == STARTED && strike(FAULT_RECEIPT_LOST))
         return;
     if ((r->event == FINISHED && o != NULL &&
@@ -175,6 +178,10 @@ static void hand_play(const struct world_play *p,
         first_us = p->start_at_ms * 1000 - 1000;
     if (strike(FAULT_LATE))
         first_us += 3000000;
+    if (fault == FAULT_LAG) {
+        first_us += 100000;
+        fault_done = true;
+    }
     if (strike(FAULT_CLOCK))
         off_us += 3600000000;
     if (strike(FAULT_OTHER))

@@ -8,7 +8,8 @@
  *   must not  not planned, not approved, expired, early, late, twice, over a
  *             stronger one, without time
  *   must      planned, approved and complete well before, nothing disturbed
- *             the device, nothing as strong in the way: in full, told once
+ *             the device, nothing as strong in the way: at its start, in full,
+ *             told once
  *   may       the rest */
 
 #ifndef LOA_SIM_MODEL_H
@@ -26,6 +27,7 @@
 #define MODEL_APPROVALS 512
 #define MODEL_RECEIPTS 20000
 #define LATE_MS 2000    /* Documented: later than this it does not begin. */
+#define PROMPT_US 40000 /* Nothing in the way: later than this is late. */
 #define SAMPLE_US 21    /* A start lies between two samples. */
 #define QUIET_MS 100000 /* Undisturbed for so long before: it must. */
 #define BEHIND_MS 120000
@@ -406,6 +408,9 @@ static void model_told(const struct occ *o)
 
     if (o->must && (o->plays_n != 1 || !whole))
         found("%d had to sound and did not, or not to its end", o->id);
+    if (o->must && o->first_us > o->start_ms * 1000 + PROMPT_US)
+        found("%d began %.3f s late and nothing was in its way", o->id,
+              (double)(o->first_us - o->start_ms * 1000) / 1e6);
     if (o->must && (t.started != 1 || t.finished != 1))
         found("%d sounded and that is not told", o->id);
     if (t.started > 1 || ends > 1 || t.before > 0)

@@ -203,7 +203,7 @@ static bool found_within(unsigned long days)
         }
         /* An occasion that the model may overlook: see model_judge(). */
         if (fault_done && fault != FAULT_SILENT && fault != FAULT_CUT &&
-            fault != FAULT_RECEIPT_UNTOLD)
+            fault != FAULT_LAG && fault != FAULT_RECEIPT_UNTOLD)
             return false;
     }
     return false;

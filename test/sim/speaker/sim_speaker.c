@@ -10,7 +10,8 @@
  *   - no occurrence sounds twice, whatever happened to the device.
  *
  * And when the storm is over: every occurrence is said, every receipt is
- * acknowledged, each occurrence that was begun has exactly one end.
+ * acknowledged, each occurrence that was begun has exactly one end; and what is
+ * planned then begins at its start.
  *
  *     sim_speaker [FIRST_SEED [SEEDS]] */
 
@@ -22,6 +23,7 @@
 #define STARTS 4
 #define STORM (6 * HOUR)
 #define CALM (2 * HOUR)
+#define PROMPT_US 40000 /* Nothing in the way: later than this is late. */
 
 static struct town town;
 static struct world w;
@@ -351,6 +353,10 @@ static void calm(void)
          w.plays_n - first == (size_t)(2 * BULLETINS * STARTS));
     HOLD("receipts are left", w.s.receipts.acked == w.s.receipts.stored &&
                                   w.s.receipts.fresh_n == 0);
+    for (size_t i = first; i < w.plays_n; i++)
+        HOLD("late, and nothing was in its way",
+             w.plays[i].first_at_us - w.plays[i].start_at_ms * 1000 <=
+                 PROMPT_US);
     for (size_t i = 0; i < w.plays_n; i++)
         HOLD("begun, and not one end",
              ends_of(w.plays[i].id, w.plays[i].start_at_ms) == 1);
