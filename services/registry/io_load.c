@@ -37,8 +37,12 @@ static const struct pg_stmt stmts[] = {
      " FROM principal ORDER BY added_at",
      0, PG_ROWS, true},
     {"load_revocations",
-     "SELECT issuer, serial::text, not_after FROM revocation"
-     " WHERE not_after > now() - interval '30 days'",
+     "SELECT r.issuer, r.serial::text, r.not_after,"
+     " replace(coalesce(p.area, d.area, '')::text, '.', '/')"
+     " FROM revocation AS r LEFT JOIN principal AS p"
+     " ON p.issuer = r.issuer AND p.serial = r.serial"
+     " LEFT JOIN device AS d ON d.id = r.principal"
+     " WHERE r.not_after > now() - interval '30 days'",
      0, PG_ROWS, true},
 };
 _Static_assert(REGISTRY_CODES_MAX == 1024, "load_codes");
@@ -172,6 +176,7 @@ static int take_revocation(struct registry *r, const PGresult *res, int row)
                               .not_after_ms = pg_get_time_ms(res, row, 2)};
 
     bytes(res, row, 0, e.issuer, sizeof e.issuer);
+    text(res, row, 3, e.area, sizeof e.area);
     return revoked_add(&r->revoked, &e);
 }
 

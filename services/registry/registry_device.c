@@ -438,14 +438,20 @@ static int revoke_old(struct registry *r,
 {
     struct revoked_entry e = {.serial = d->certificate_serial,
                               .not_after_ms = d->not_after_ms};
+    const struct share share = share_of(r->conf.identity->leaf.area, d->area);
 
     if (d->enrolled_at_ms == 0 || d->revoked || d->not_after_ms <= ev->now_ms)
         return LOA_OK;
     memcpy(e.issuer, r->conf.identity->key.public_key, LOA_KEY_BYTES);
-    if (revoked_add(&r->revoked, &e) != LOA_OK)
+    memcpy(e.area, d->area, sizeof e.area);
+    if (!revoked_may(&r->revoked, &e, &share) ||
+        revoked_add(&r->revoked, &e) != LOA_OK)
         return refuse(&up->answer.status, REFUSAL_TOO_LARGE,
-                      "Danh sách thu hồi đã đầy.",
-                      "The revocation list is full.");
+                      "Danh sách thu hồi đã đầy cho khu vực %s; hãy nhờ cấp "
+                      "trên thu hồi thiết bị trước.",
+                      "The revocation list is full for area %s; let the level "
+                      "above revoke the device first.",
+                      d->area);
     up->revoked[up->revoked_n++] = e;
     up->revoked_id = d->id;
     up->reason = "new certificate";

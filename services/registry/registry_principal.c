@@ -184,8 +184,10 @@ static bool is_own_chain(const struct registry *r,
 static int list_full(struct refusal *why)
 {
     return refuse(why, REFUSAL_TOO_LARGE,
-                  "Danh sách thu hồi đã đầy; hãy thu hồi cấp phát hành.",
-                  "The revocation list is full; revoke the issuer instead.");
+                  "Danh sách thu hồi đã đầy cho khu vực của bạn; hãy nhờ cấp "
+                  "trên thu hồi, hoặc thu hồi cấp phát hành.",
+                  "The revocation list is full for your area; ask the level "
+                  "above to revoke, or revoke the issuer instead.");
 }
 
 /* One certificate more to revoke; those that have ended need no list. */
@@ -220,6 +222,7 @@ static int take_device(struct registry *r,
                               .not_after_ms = d->not_after_ms};
 
     memcpy(e.issuer, r->conf.identity->key.public_key, LOA_KEY_BYTES);
+    memcpy(e.area, d->area, sizeof e.area);
     if (d->enrolled_at_ms == 0)
         return LOA_OK; /* Only its code is voided. */
     return take(r, ev, &e, up);
@@ -240,6 +243,7 @@ static int take_principals(struct registry *r,
         if (strcmp(p->id, id) != 0)
             continue;
         memcpy(e.issuer, p->issuer, LOA_KEY_BYTES);
+        memcpy(e.area, p->area, sizeof e.area);
         rv = registry_may(ev, LOA_POWER_REVOKE, p->area)
                  ? take(r, ev, &e, up)
                  : refuse(&up->answer.status, REFUSAL_NOT_ALLOWED,
@@ -250,14 +254,33 @@ static int take_principals(struct registry *r,
     return rv;
 }
 
-/* All of them, or none where the list has no room. */
-static int list_all(struct registry *r, struct registry_update *up)
+/* How much of the list who asks may fill. Its very end is for authorities: who
+ * revokes one has revoked all below it, and that must be possible always. */
+static struct share room_of(const struct registry *r,
+                            const struct registry_event *ev)
 {
+    struct share s = share_of(r->conf.identity->leaf.area, ev->who->area);
+    const struct principal *p =
+        principals_newest(&r->principals, ev->request->revoke.principal);
+
+    if (s.of_all > REVOKED_SHARE &&
+        (p == NULL || p->role != LOA_ROLE_AUTHORITY))
+        s.of_all = s.of_area = REVOKED_SHARE;
+    return s;
+}
+
+/* All of them, or none where the list has no room. */
+static int list_all(struct registry *r,
+                    const struct registry_event *ev,
+                    struct registry_update *up)
+{
+    const struct share share = room_of(r, ev);
     static struct revoked before;
 
     before = r->revoked;
     for (size_t i = 0; i < up->revoked_n; i++)
-        if (revoked_add(&r->revoked, &up->revoked[i]) != LOA_OK) {
+        if (!revoked_may(&r->revoked, &up->revoked[i], &share) ||
+            revoked_add(&r->revoked, &up->revoked[i]) != LOA_OK) {
             r->revoked = before;
             return list_full(&up->answer.status);
         }
@@ -309,7 +332,8 @@ void registry_revoke(struct registry *r,
         return;
     }
     if ((d != NULL && take_device(r, ev, d, up) != LOA_OK) ||
-        take_principals(r, ev, id, up) != LOA_OK || list_all(r, up) != LOA_OK)
+        take_principals(r, ev, id, up) != LOA_OK ||
+        list_all(r, ev, up) != LOA_OK)
         return;
     mark(r, id, d);
     up->device = d;

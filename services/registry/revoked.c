@@ -55,23 +55,49 @@ static size_t varint_bytes(uint64_t v)
     return n;
 }
 
-/* Would the list still fit with one entry more? */
-static bool fits(const struct revoked *r, const struct revoked_entry *e)
+struct usage {
+    size_t entries_n, issuers_n, bytes;
+};
+
+/* What the list holds of an area and below (NULL: of all) with one entry more,
+ * as if that had an issuer of its own. */
+static struct usage use(const struct revoked *r,
+                        const struct revoked_entry *e,
+                        const char *area)
 {
-    size_t bytes = ISSUER_BYTES + varint_bytes(e->serial), issuers_n = 1;
+    struct usage u = {1, 1, ISSUER_BYTES + varint_bytes(e->serial)};
     const uint8_t *issuer = NULL;
 
     for (size_t i = 0; i < r->entries_n; i++) {
-        bytes += varint_bytes(r->entries[i].serial);
-        if (issuer == NULL ||
-            memcmp(issuer, r->entries[i].issuer, LOA_KEY_BYTES) != 0) {
-            bytes += ISSUER_BYTES;
-            issuers_n++;
+        const struct revoked_entry *x = &r->entries[i];
+
+        if (area != NULL &&
+            (x->area[0] == '\0' || !loa_area_within(x->area, area)))
+            continue;
+        u.entries_n++;
+        u.bytes += varint_bytes(x->serial);
+        if (issuer == NULL || memcmp(issuer, x->issuer, LOA_KEY_BYTES) != 0) {
+            u.bytes += ISSUER_BYTES;
+            u.issuers_n++;
         }
-        issuer = r->entries[i].issuer;
+        issuer = x->issuer;
     }
-    return r->entries_n < REVOKED_MAX && issuers_n <= LOA_REVOCATIONS_MAX &&
-           bytes <= REVOKED_BYTES_MAX;
+    return u;
+}
+
+static bool fits(struct usage u, unsigned part)
+{
+    return u.entries_n * SHARE_WHOLE <= REVOKED_MAX * part &&
+           u.issuers_n * SHARE_WHOLE <= LOA_REVOCATIONS_MAX * part &&
+           u.bytes * SHARE_WHOLE <= REVOKED_BYTES_MAX * part;
+}
+
+bool revoked_may(const struct revoked *r,
+                 const struct revoked_entry *e,
+                 const struct share *share)
+{
+    return fits(use(r, e, NULL), share->of_all) &&
+           fits(use(r, e, share->area), share->of_area);
 }
 
 int revoked_add(struct revoked *r, const struct revoked_entry *e)
@@ -80,7 +106,7 @@ int revoked_add(struct revoked *r, const struct revoked_entry *e)
 
     if (revoked_has(r, e->issuer, e->serial))
         return LOA_OK;
-    if (!fits(r, e))
+    if (!fits(use(r, e, NULL), SHARE_WHOLE))
         return LOA_EBUSY;
     memmove(&r->entries[at + 1], &r->entries[at],
             (r->entries_n - at) * sizeof r->entries[0]);

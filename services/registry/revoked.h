@@ -13,14 +13,17 @@
 #include <stdint.h>
 
 #include "proto/trust.h"
+#include "registry/share.h"
 
 #define REVOKED_MAX LOA_REVOKED_SERIALS_MAX
 #define REVOKED_BYTES_MAX 52000 /* Of the encoded list, without its chain. */
+#define REVOKED_SHARE 124u /* Of SHARE_WHOLE; the rest is for authorities. */
 
 struct revoked_entry {
     uint8_t issuer[LOA_KEY_BYTES];
     uint64_t serial;
     int64_t not_after_ms;
+    char area[LOA_AREA_CAP]; /* Of the certificate; "": not known. */
 };
 
 struct revoked {
@@ -32,6 +35,11 @@ struct revoked {
  * LOA_EBUSY: the list is full. */
 LOA_MUST_CHECK int revoked_add(struct revoked *r,
                                const struct revoked_entry *e);
+
+/* Does the share of who asks allow this entry, that is not on the list? */
+bool revoked_may(const struct revoked *r,
+                 const struct revoked_entry *e,
+                 const struct share *share);
 
 bool revoked_has(const struct revoked *r,
                  const uint8_t issuer[LOA_KEY_BYTES],

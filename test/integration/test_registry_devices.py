@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from loa_broker import wait_until
-from loa_identity import CONFIG, blake2b, new_enrolling, pb, registry
+from loa_identity import CONFIG, REVOKE, blake2b, new_enrolling, pb, registry
 from loa_service import with_fail_points
 from loa_registry import (ALL, EXISTS, HEADER, INVALID, NOT_ALLOWED, NOT_FOUND,
                           OK, SAMPLE, make_code, postgres, read, registrar_,
@@ -14,6 +14,7 @@ from loa_registry import (ALL, EXISTS, HEADER, INVALID, NOT_ALLOWED, NOT_FOUND,
 
 CONFLICT = pb.Status.CODE_CONFLICT
 EXPIRED = pb.Status.CODE_EXPIRED
+TOO_LARGE = pb.Status.CODE_TOO_LARGE
 
 
 # --- devices
@@ -152,6 +153,25 @@ def test_requests_for_codes_are_not_kept_for_ever(w, registrar):
     wait_until(lambda: w.pg.one(
         "SELECT count(*) FROM registry.device_code") == "1", "pruned")
     assert w.enrol(code, "pole_1")[0].status.code == OK
+
+
+def test_a_communes_share_of_the_list_holds_after_a_restart(w, registrar):
+    w.import_csv(registrar, read(SAMPLE))
+    lan = w.province.staff("lan", "vn/08/070/02215", powers=CONFIG | REVOKE)
+    issuer = w.identity.key.hex()
+    w.enrol(make_code(w, lan).code, "pole_1")
+    w.pg.query(
+        "INSERT INTO registry.revocation (issuer, serial, not_after, principal,"
+        f" reason) SELECT '\\x{issuer}', i, now() + interval '1 year',"
+        " 'pole_1', '' FROM generate_series(1, 223) AS i")
+    w.restart()
+    assert w.ask(lan, revoke=registry.Revoke(
+        principal="pole_1")).status.code == OK
+    w.enrol(make_code(w, lan).code, "pole_1")
+    a = w.ask(lan, revoke=registry.Revoke(principal="pole_1"))
+    assert a.status.code == TOO_LARGE, a.status.text_en
+    assert w.ask(registrar, revoke=registry.Revoke(
+        principal="pole_1")).status.code == OK
 
 
 def test_who_may_make_codes(w, registrar):

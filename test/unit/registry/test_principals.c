@@ -182,6 +182,106 @@ static void test_full_list(void)
     CHECK_INT("nothing changed", registry.principals.principals[0].revoked, 0);
 }
 
+/* Code, enrolment, revocation, with a new key each time: how often the
+ * administrator of an area can do it, and what the last answer is. */
+static unsigned lose_devices(const char *asker,
+                             const char *id,
+                             uint8_t key_n,
+                             enum refusal_code *last)
+{
+    const uint32_t powers = LOA_POWER_CONFIG | LOA_POWER_REVOKE;
+    unsigned n = 0;
+
+    for (;; n++) {
+        char code[LOA_CODE_CAP];
+
+        registry.codes_n = 0; /* Ids of requests have one byte here. */
+        memcpy(
+            code,
+            ask_code(asker, powers, (uint8_t)(1 + n % 99), id, COMMUNE, NOW + n)
+                ->code,
+            sizeof code);
+        *last = enrol(code, id, (uint8_t)(key_n + n % 2), NOW + n)->status.code;
+        CHECK_INT(id, *last, REFUSAL_NONE);
+        if (*last == REFUSAL_NONE)
+            *last = revoke(asker, powers, id, NOW + n)->status.code;
+        if (*last != REFUSAL_NONE || n == REVOKED_MAX)
+            return n;
+    }
+}
+
+static void test_a_commune_does_not_fill_the_list_of_the_country(void)
+{
+    enum refusal_code last;
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    add("an", "vn/66", 20, 7);
+    add("ba", "vn", 30, 8);
+    CHECK_INT("of the commune", lose_devices(COMMUNE, "d1", 40, &last), 224);
+    CHECK_INT("its share", last, REFUSAL_TOO_LARGE);
+    CHECK_INT("written", update.flags & REGISTRY_WRITE, 0);
+    CHECK_INT("the district",
+              revoke("vn/08/070", STAFF, "d1", NOW)->status.code, REFUSAL_NONE);
+    lose_devices("vn/08/070", "d2", 50, &last);
+    CHECK_INT("of the district", registry.revoked.entries_n, 448);
+    lose_devices("vn/08", "d3", 60, &last);
+    CHECK_INT("of the province", registry.revoked.entries_n, 896);
+    CHECK_INT("another province",
+              revoke("vn/66", STAFF, "an", NOW)->status.code, REFUSAL_NONE);
+    CHECK_INT("the country", revoke("vn", STAFF, "ba", NOW)->status.code,
+              REFUSAL_NONE);
+    for (const char *const *id = (const char *const[]){"d2", "d3", NULL};
+         *id != NULL; id++)
+        CHECK_INT(*id, revoke("vn", STAFF, *id, NOW)->status.code,
+                  REFUSAL_NONE);
+}
+
+/* Nor do many issuers, whose entries are long. */
+static void test_issuers_have_shares_too(void)
+{
+    struct share share = share_of("vn", "vn/08");
+    struct revoked_entry e = {.area = "vn/08", .not_after_ms = NOW};
+
+    world_reset();
+    for (e.serial = 1; revoked_may(&registry.revoked, &e, &share); e.serial++) {
+        memcpy(e.issuer, &e.serial, sizeof e.serial);
+        if (revoked_add(&registry.revoked, &e) != LOA_OK)
+            break;
+    }
+    CHECK_INT("a part of the issuers",
+              registry.revoked.entries_n > 200 &&
+                  registry.revoked.entries_n <= LOA_REVOCATIONS_MAX / 4,
+              1);
+}
+
+/* All provinces together leave room for the country, and whatever that fills,
+ * an authority is revoked. */
+static void test_the_end_of_the_list_is_for_those_above(void)
+{
+    struct revoked_entry e = {.area = "vn/08", .not_after_ms = NOW + DAY};
+    const struct share below = share_of("vn", "vn/08");
+
+    world_reset();
+    add("an", "vn/66", 20, 7);
+    add("ba", "vn/66", 21, 8);
+    CHECK_INT("no name", below.of_all, SHARE_BELOW);
+    for (e.serial = 1; e.serial <= REVOKED_MAX * SHARE_BELOW / SHARE_WHOLE;
+         e.serial++)
+        CHECK_INT("fill", revoked_add(&registry.revoked, &e), LOA_OK);
+    CHECK_INT("a province", revoke("vn/66", STAFF, "an", NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("the country", revoke("vn", STAFF, "an", NOW)->status.code,
+              REFUSAL_NONE);
+    for (; e.serial <= REVOKED_MAX * REVOKED_SHARE / SHARE_WHOLE; e.serial++)
+        CHECK_INT("fill", revoked_add(&registry.revoked, &e), LOA_OK);
+    CHECK_INT("the country", revoke("vn", STAFF, "ba", NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    registry.principals.principals[1].role = LOA_ROLE_AUTHORITY;
+    CHECK_INT("an authority", revoke("vn", STAFF, "ba", NOW)->status.code,
+              REFUSAL_NONE);
+}
+
 /* More certificates of one name than a list holds. */
 static void test_too_many_of_a_name(void)
 {
@@ -219,6 +319,9 @@ int main(void)
     test_names_are_not_taken();
     test_revoke_device();
     test_full_list();
+    test_a_commune_does_not_fill_the_list_of_the_country();
+    test_issuers_have_shares_too();
+    test_the_end_of_the_list_is_for_those_above();
     test_too_many_of_a_name();
     test_own_chain();
     return CHECK_DONE();
