@@ -54,14 +54,40 @@ static bool enrol_take(struct gate *g)
     return true;
 }
 
+/* What a live session is refused whatever it asks for. */
+static enum gate_verdict standing(struct gate *g, struct session *s)
+{
+    if (session_revoked(s, &g->trust, g->epoch))
+        return GATE_REVOKED;
+    return g->now_ms >= s->not_after_ms ? GATE_EXPIRED : GATE_OK;
+}
+
+/* May s push out the one that has its client id? A name is only as good as who
+ * gave it: any authority can certify any name, but in its own area alone. So it
+ * must be the same holder again, or one of an area above. */
+static bool may_replace(struct gate *g,
+                        const struct session *s,
+                        struct session *other)
+{
+    const struct rights_holder *a = &s->who, *b = &other->who;
+
+    if (standing(g, other) != GATE_OK)
+        return true; /* It is about to be cut. */
+    if (a->limited && !b->limited)
+        return false;
+    if (strcmp(a->area, b->area) != 0)
+        return loa_area_within(b->area, a->area);
+    return a->role == b->role && strcmp(a->service, b->service) == 0;
+}
+
 /* The login is good. */
 static const char *join(struct gate *g,
                         const struct login_request *r,
                         struct session *s)
 {
-    const struct session *other = session_find_id(&g->sessions, r->client_id);
+    struct session *other = session_find_id(&g->sessions, r->client_id);
 
-    if (s->who.limited && other != NULL && !other->who.limited)
+    if (other != NULL && !may_replace(g, s, other))
         return "in-use";
     if (s->who.role == RIGHTS_ROLE_ENROLLING && !enrol_take(g))
         return "too-many";
@@ -93,14 +119,6 @@ void gate_gone(struct gate *g, const void *client)
 {
     g->leaving = NULL;
     session_gone(&g->sessions, client, g->now_ms);
-}
-
-/* What a live session is refused whatever it asks for. */
-static enum gate_verdict standing(struct gate *g, struct session *s)
-{
-    if (session_revoked(s, &g->trust, g->epoch))
-        return GATE_REVOKED;
-    return g->now_ms >= s->not_after_ms ? GATE_EXPIRED : GATE_OK;
 }
 
 static enum gate_verdict admit(struct gate *g,

@@ -79,10 +79,10 @@ void gate_init(struct gate *g,
                const uint8_t root[LOA_KEY_BYTES]);
 
 /* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full", "too-many" (who
- * want to be enrolled, see GATE_ENROL_BURST), "in-use" (a
- * login without valid time does not push out a live one) or "will" (the last
- * connection of this principal left one that it may not; told_will is its
- * topic; said once). */
+ * want to be enrolled, see GATE_ENROL_BURST), "in-use" (by a
+ * live one that it may not push out: without valid time, or another holder) or
+ * "will" (the last connection of this principal left one that it may not;
+ * told_will is its topic; said once). */
 LOA_MUST_CHECK const char *gate_login(struct gate *g,
                                       const struct login_request *r);
 

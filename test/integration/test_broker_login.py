@@ -205,6 +205,27 @@ def test_nobody_takes_anothers_place(w):
     assert again.connected
 
 
+def test_pushed_out_by_name(w):
+    """An authority may give any name, but only in its own area: another
+    province's pole_1, or a pole that is called like a service above it."""
+    other = w.root.authority("province_66", "vn/66")
+    registry = w.root.service("registry_vn", "registry", "vn")
+    pole, high = w.broker.connect(w.pole), w.broker.connect(registry)
+    for who in (other.device("pole_1", "vn/66/001"),
+                other.device("registry_vn", "vn/66/001"),
+                other.service("registry_vn", "registry", "vn/66")):
+        assert code(w, who) == DENIED
+        assert "why=in-use" in w.broker.log()
+    assert pole.publish("loa/1/up/health/vn/08/070/02215/@pole_1") == 0x10
+    assert high.subscribe("loa/1/rpc/registry/enrol/#") == 1
+    for c in pole, high:
+        c.close()
+    # Who is there first cannot keep the one above out.
+    thief = w.broker.connect(other.device("registry_vn", "vn/66/001"))
+    assert code(w, registry) == 0
+    thief.wait_closed()
+
+
 def test_device_without_a_clock_listens_and_asks_the_time(w):
     pole = w.broker.connect(w.pole_2, password=w.pole_2.password(
         issued_at_ms=1000))

@@ -67,6 +67,53 @@ static void test_filters_fill_the_broker(void)
               GATE_RIGHT);
 }
 
+/* Somebody called name is in; who else of that name may push him out? */
+static void test_pushed_out_by_name(void)
+{
+    static const struct {
+        const char *name;
+        struct {
+            enum loa_role role;
+            const char *area, *service;
+        } in, comes;
+        const char *want;
+    } rows[] = {
+        /* clang-format off */
+        {"the same", {LOA_ROLE_DEVICE, "vn/08/070", ""},
+         {LOA_ROLE_DEVICE, "vn/08/070", ""}, "in"},
+        {"a province beside", {LOA_ROLE_DEVICE, "vn/08/070", ""},
+         {LOA_ROLE_DEVICE, "vn/66/001", ""}, "in-use"},
+        {"an area below", {LOA_ROLE_SERVICE, "vn", "registry"},
+         {LOA_ROLE_SERVICE, "vn/66", "registry"}, "in-use"},
+        {"a device below", {LOA_ROLE_SERVICE, "vn", "registry"},
+         {LOA_ROLE_DEVICE, "vn/66", ""}, "in-use"},
+        {"an area above", {LOA_ROLE_DEVICE, "vn/66/001", ""},
+         {LOA_ROLE_SERVICE, "vn", "registry"}, "in"},
+        {"not quite above", {LOA_ROLE_DEVICE, "vn/081", ""},
+         {LOA_ROLE_DEVICE, "vn/08", ""}, "in-use"},
+        {"another role", {LOA_ROLE_SERVICE, "vn/08", "scheduler"},
+         {LOA_ROLE_STAFF, "vn/08", ""}, "in-use"},
+        {"another service", {LOA_ROLE_SERVICE, "vn/08", "scheduler"},
+         {LOA_ROLE_SERVICE, "vn/08", "registry"}, "in-use"},
+        /* clang-format on */
+    };
+    struct person in, comes;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        setup();
+        person_make(&in, &root, 20, rows[i].in.role, "same", rows[i].in.area,
+                    rows[i].in.service, 0);
+        person_make(&comes, &root, 21, rows[i].comes.role, "same",
+                    rows[i].comes.area, rows[i].comes.service, 0);
+        expect(rows[i].name, login(&clients[0], &in, 0), "in");
+        expect(rows[i].name, login(&clients[1], &comes, 0), rows[i].want);
+        /* Whose certificate has ended is in nobody's way. */
+        g->now_ms += YEAR / 2;
+        session_find(&g->sessions, &clients[0])->not_after_ms = g->now_ms;
+        expect(rows[i].name, login(&clients[2], &comes, 0), "in");
+    }
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -74,6 +121,7 @@ int main(void)
     people();
     test_strangers_fill_the_broker();
     test_filters_fill_the_broker();
+    test_pushed_out_by_name();
     free(g);
     return CHECK_DONE();
 }
