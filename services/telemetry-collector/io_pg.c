@@ -5,11 +5,15 @@
 #include "proto/civil.h"
 #include "proto/io/log.h"
 
-enum { LOAD, COUNTS, PARTITIONS, DROP, DROP_REFUSED, DEVICE, REPORT };
+enum { SESSIONS, LOAD, COUNTS, PARTITIONS, DROP, DROP_REFUSED, DEVICE, REPORT };
 
 /* An area path is a prefix only up to a slash: "vn/08" is not above "vn/080".
  */
 const struct pg_stmt io_pg_stmts[] = {
+    [SESSIONS] = {"session_clamp",
+                  "UPDATE device SET session = $1::bigint"
+                  " WHERE session > $1::bigint",
+                  1, PG_NONE, true},
     [LOAD] = {"device_load",
               "SELECT device, area, session, state, health, last_seen, log_id,"
               " committed FROM device ORDER BY last_seen DESC",
@@ -30,8 +34,8 @@ const struct pg_stmt io_pg_stmts[] = {
                       " least($1::timestamptz, now()) - make_interval(days =>"
                       " $2::int)",
                       2, PG_NONE, false},
-    /* A will of an older session must not overwrite a newer word, whichever
-     * instance writes last. */
+    /* A will of an older session must not overwrite a newer word of a device
+     * that found no room in memory; a live word of a lower one may. */
     [DEVICE] = {"device_store",
                 "INSERT INTO device (device, area, session, state, health,"
                 " last_seen) VALUES ($1, $2, $3::bigint, $4::bytea, $5::bytea,"
@@ -40,7 +44,8 @@ const struct pg_stmt io_pg_stmts[] = {
                 " state = excluded.state,"
                 " health = coalesce(excluded.health, device.health),"
                 " last_seen = excluded.last_seen"
-                " WHERE device.session <= excluded.session",
+                " WHERE device.session <= excluded.session"
+                " OR device.last_seen < excluded.last_seen",
                 6, PG_NONE, false},
     [REPORT] = {"report",
                 "SELECT device, area, sequence, start_at, event::int, at_us,"
@@ -110,9 +115,14 @@ static int load_counts(struct pg *pg, struct presence *p, int64_t now_ms)
 
 int io_pg_load(struct pg *pg, struct presence *p, int64_t now_ms)
 {
+    uint8_t session[8];
+    struct pg_value most =
+        pg_i64((int64_t)presence_session(UINT64_MAX, now_ms), session);
     PGresult *res;
-    int rv = pg_query_now(pg, &io_pg_stmts[LOAD], NULL, &res);
+    int rv = pg_query_now(pg, &io_pg_stmts[SESSIONS], &most, NULL);
 
+    if (rv == LOA_OK)
+        rv = pg_query_now(pg, &io_pg_stmts[LOAD], NULL, &res);
     if (rv != LOA_OK)
         return rv;
     for (int i = 0; i < PQntuples(res); i++)

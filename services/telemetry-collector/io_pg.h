@@ -9,7 +9,8 @@
 extern const struct pg_stmt io_pg_stmts[];
 extern const size_t io_pg_stmts_n;
 
-/* Read every device and today's counts into *p; blocking, before the loop runs.
+/* Lower sessions of the table to what presence_session() allows, then read
+ * every device and today's counts into *p; blocking, before the loop runs.
  * Those that were seen last come first, if there are more than it holds. */
 LOA_MUST_CHECK int io_pg_load(struct pg *pg,
                               struct presence *p,

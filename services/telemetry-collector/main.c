@@ -258,7 +258,10 @@ static void on_state(struct collector *c,
         retained_heard(&c->retained);
     if (m->len == 0 || wire_state(&c->arena, p, &s) != LOA_OK)
         return;
+    s.session = presence_session(s.session, clock_wall_ms());
     d = presence_find(&c->presence, t->principal);
+    if (d != NULL && !m->retain)
+        presence_live(d, t->area, s.presence, s.session);
     if (d != NULL && s.session < d->session)
         return; /* Retained in the area in which it was before, maybe. */
     d = presence_touch(&c->presence, t->principal, t->area,

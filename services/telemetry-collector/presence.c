@@ -88,6 +88,25 @@ static size_t keep(uint8_t *to, struct loa_bytes bytes)
     return bytes.len;
 }
 
+uint64_t presence_session(uint64_t session, int64_t now_ms)
+{
+    uint64_t max = (uint64_t)now_ms / 1000 + PRESENCE_SESSION_AHEAD_S;
+
+    return session < max ? session : max;
+}
+
+void presence_live(struct device *d,
+                   const char *area,
+                   enum presence_kind said,
+                   uint64_t session)
+{
+    if (said != PRESENCE_ONLINE || session >= d->session ||
+        (d->said == PRESENCE_ONLINE && strcmp(d->area, area) != 0))
+        return;
+    d->said = PRESENCE_UNKNOWN;
+    d->session = session;
+}
+
 bool presence_state(struct presence *p,
                     struct device *d,
                     enum presence_kind said,

@@ -16,7 +16,8 @@
 #include "telemetry-collector/budget.h"
 
 #define PRESENCE_SILENT_MS 180000 /* Three health reports missed: lost. */
-#define PRESENCE_BYTES_MAX 1024   /* Of an encoded State or Health kept. */
+#define PRESENCE_SESSION_AHEAD_S 86400
+#define PRESENCE_BYTES_MAX 1024 /* Of an encoded State or Health kept. */
 
 /* The values are those of loa.v1.Presence. */
 enum presence_kind {
@@ -85,6 +86,21 @@ struct device *presence_touch(struct presence *p,
                               const char *id,
                               const char *area,
                               int64_t now_ms);
+
+/* Sessions begin with the device's Unix seconds and rise by one or a few with
+ * each connection. One beyond tomorrow is of a clock that is ahead, or a lie
+ * that must not outlive the key with which it was told: it counts as tomorrow.
+ */
+uint64_t presence_session(uint64_t session, int64_t now_ms);
+
+/* A State came as it was said, not retained. Wills come late, but a device says
+ * that it is online itself: what is known of a higher session was not its own
+ * word, or it lost its memory, and is forgotten. Not, if it is online in
+ * another area: it cannot be in both. */
+void presence_live(struct device *d,
+                   const char *area,
+                   enum presence_kind said,
+                   uint64_t session);
 
 /* A State came. False: it is of an older session than what is known, and
  * changes nothing. bytes are kept. */

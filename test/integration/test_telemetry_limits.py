@@ -85,3 +85,41 @@ def test_one_device_filled_the_log(pg):
         w.state("pole_2")
         wait_until(lambda: "event=device.state device=pole_2" in
                    w.service.log(), "the other has its own")
+
+
+def test_a_false_session_outlived_its_key(pg):
+    """A goodbye with the highest session there is: the loudspeaker was
+    disconnected for ever, after a restart too."""
+    said = f"device WHERE device = 'pole_1' AND state = '\\x{{}}' AND session = {{}}"
+
+    def known(presence, session):
+        state = device.State(presence=presence, session=session)
+        return w.count(said.format(state.SerializeToString().hex(),
+                                   session)) == 1
+    with World(pg) as w:
+        def lie():
+            w.state("pole_1", presence=device.PRESENCE_DISCONNECTED,
+                    session=2**63 - 1)
+        w.service.start()
+        lie()
+        wait_until(lambda: w.count("device"), "it is known")
+        now = int(pg.one("SELECT extract(epoch FROM now())::bigint"))
+        assert abs(int(pg.one("SELECT session FROM telemetry.device"))
+                   - now - 86400) < 3600
+        # What it says itself counts, although its sessions began long ago.
+        w.state("pole_1", session=1700000000)
+        wait_until(lambda: known(device.PRESENCE_ONLINE, 1700000000), "online")
+        w.state("pole_1", presence=device.PRESENCE_LOST, session=1700000000)
+        wait_until(lambda: known(device.PRESENCE_LOST, 1700000000), "lost")
+        # What an older collector has stored.
+        w.service.kill()
+        pg.query("UPDATE telemetry.device SET session = 9223372036854775807")
+        w.service.start()
+        w.state("pole_1", session=1700000001)
+        wait_until(lambda: known(device.PRESENCE_ONLINE, 1700000001),
+                   "online again")
+        w.service.kill()
+        pg.query("UPDATE telemetry.device SET session = 9223372036854775807")
+        w.service.start()
+        assert abs(int(pg.one("SELECT session FROM telemetry.device"))
+                   - now - 86400) < 3600

@@ -169,6 +169,44 @@ static void test_silent_one_seemed_online_after_the_clock_was_ahead(void)
     CHECK_INT("silent", presence_now(d, DAY0_MS + 182000), PRESENCE_LOST);
 }
 
+/* A stolen key said goodbye with the highest session there is; the loudspeaker
+ * itself was not believed again. */
+static void test_a_false_session_outlived_its_key(void)
+{
+    uint64_t now_s = DAY0_MS / 1000;
+    struct device *d;
+
+    CHECK_INT("a lie", presence_session(INT64_MAX, DAY0_MS), now_s + 86400);
+    CHECK_INT("more", presence_session(UINT64_MAX, DAY0_MS), now_s + 86400);
+    CHECK_INT("tomorrow", presence_session(now_s + 86400, DAY0_MS),
+              now_s + 86400);
+    CHECK_INT("today", presence_session(now_s + 7, DAY0_MS), now_s + 7);
+    reset();
+    d = presence_touch(&p, "pole_1", "vn/08", DAY0_MS);
+    presence_state(&p, d, PRESENCE_DISCONNECTED, now_s + 86400, none);
+    presence_live(d, "vn/08", PRESENCE_LOST, now_s);
+    CHECK_INT("a will is not its own word",
+              presence_state(&p, d, PRESENCE_LOST, now_s, none), false);
+    presence_live(d, "vn/08", PRESENCE_ONLINE, now_s);
+    CHECK_INT("it is", presence_state(&p, d, PRESENCE_ONLINE, now_s, none),
+              true);
+    CHECK_INT("online", presence_now(d, DAY0_MS), PRESENCE_ONLINE);
+    presence_live(d, "vn/09", PRESENCE_ONLINE, now_s - 1);
+    CHECK_INT("not in two areas",
+              presence_state(&p, d, PRESENCE_ONLINE, now_s - 1, none), false);
+    presence_live(d, "vn/08", PRESENCE_ONLINE, now_s - 1);
+    CHECK_INT("a memory that was lost",
+              presence_state(&p, d, PRESENCE_ONLINE, now_s - 1, none), true);
+    CHECK_INT("the next", presence_state(&p, d, PRESENCE_ONLINE, now_s, none),
+              true);
+    presence_live(d, "vn/08", PRESENCE_LOST, now_s);
+    CHECK_INT("and its will", presence_state(&p, d, PRESENCE_LOST, now_s, none),
+              true);
+    presence_live(d, "vn/08", PRESENCE_ONLINE, now_s);
+    CHECK_INT("the last word of this session",
+              presence_state(&p, d, PRESENCE_ONLINE, now_s, none), false);
+}
+
 /* They were dropped, and nobody was told. */
 static void test_devices_beyond_the_maximum_are_counted(void)
 {
@@ -192,6 +230,7 @@ int main(void)
     test_batches();
     test_summaries();
     test_silent_one_seemed_online_after_the_clock_was_ahead();
+    test_a_false_session_outlived_its_key();
     test_devices_beyond_the_maximum_are_counted();
     return CHECK_DONE();
 }
