@@ -31,6 +31,19 @@ static struct loa_expect expect(const struct speaker *s, enum loa_type type)
     };
 }
 
+/* A head from the future is no lie: it tells that our clock is behind. It is
+ * judged at its own time, when its signer must have been certified. Without a
+ * clock, and while our time is in doubt, every head is, and every command: what
+ * speaks can be stopped whatever the clock says. */
+static bool at_its_own_time(const struct speaker *s,
+                            enum loa_type type,
+                            int64_t issued_at_ms)
+{
+    if (!s->time.trusted || s->time.doubted)
+        return type == LOA_TYPE_HEAD || type == LOA_TYPE_COMMAND;
+    return type == LOA_TYPE_HEAD && issued_at_ms > speaker_at_ms(s);
+}
+
 /* Verified, and about the area in whose topic it came: a signed message cannot
  * be moved to where it was not sent. */
 static bool believe(struct speaker *s,
@@ -48,11 +61,7 @@ static bool believe(struct speaker *s,
         refuse(s, topic->kind, "malformed");
         return false;
     }
-    /* A head from the future is no lie: it tells that our clock is behind. It
-     * is judged at its own time, and without a clock every head is: its signer
-     * must have been certified then. So it is while our time is in doubt. */
-    if (type == LOA_TYPE_HEAD && (!want.time_trusted || s->time.doubted ||
-                                  e->header.issued_at_ms > want.now_ms)) {
+    if (at_its_own_time(s, type, e->header.issued_at_ms)) {
         want.now_ms = e->header.issued_at_ms;
         want.time_trusted = true;
     }
@@ -348,6 +357,24 @@ static void on_head(struct speaker *s,
 
 /* --- command -------------------------------------------------------------- */
 
+/* Silence needs no time; anything else is judged by ours. */
+static enum loa_verdict judge_command(struct speaker *s,
+                                      const struct loa_envelope *e)
+{
+    struct loa_expect want = expect(s, LOA_TYPE_COMMAND);
+    int64_t floor_ms = s->time.floor_ms, at_ms = want.now_ms;
+    enum loa_verdict v;
+
+    if (s->command.what != WIRE_STOP &&
+        (v = loa_trust_verify(&s->trust, e, &want, NULL)) != LOA_VERDICT_OK)
+        return v;
+    if (e->header.counter <= s->memo.commands_after_us)
+        return LOA_VERDICT_REPLAYED;
+    return loa_replay_accept(&s->replay, e->signatures[0].key,
+                             e->header.counter, e->header.message_id,
+                             at_ms > floor_ms ? at_ms : floor_ms);
+}
+
 static void on_command(struct speaker *s,
                        const struct loa_topic *topic,
                        struct loa_arena *arena,
@@ -366,11 +393,7 @@ static void on_command(struct speaker *s,
         refuse(s, topic->kind, "not-for-us");
         return;
     }
-    v = e.header.counter <= s->memo.commands_after_us
-            ? LOA_VERDICT_REPLAYED
-            : loa_replay_accept(&s->replay, e.signatures[0].key,
-                                e.header.counter, e.header.message_id,
-                                speaker_at_ms(s));
+    v = judge_command(s, &e);
     if (v != LOA_VERDICT_OK) {
         refuse(s, topic->kind, loa_verdict_name(v));
         return;
@@ -379,21 +402,23 @@ static void on_command(struct speaker *s,
     s->replay_due = true;
 }
 
-/* Only now that no restart can make it count twice. */
+/* Only now that no restart can make it count twice; a Stop whatever the disk
+ * says, since one that counts twice is only silence. */
 void hear_replay_saved(struct speaker *s, int status)
 {
     const struct wire_command *c = &s->command;
     const char *reason = "";
 
     s->replay_due = false;
-    if (status != LOA_OK) {
+    if (c->what == WIRE_STOP) {
+        if (!turns_stop(s, c->bulletin_known ? c->bulletin_id : NULL,
+                        "stopped"))
+            reason = "idle";
+    } else if (status != LOA_OK) {
         reason = "storage";
-    } else if (c->what == WIRE_SET_VOLUME) {
+    } else {
         s->memo.volume_percent = c->percent;
         s->memo_due = true;
-    } else if (!turns_stop(s, c->bulletin_known ? c->bulletin_id : NULL,
-                           "stopped")) {
-        reason = "idle";
     }
     speaker_note(s, SPEAKER_INFO, "command.done", "what=%s reason=%s",
                  c->what == WIRE_STOP ? "stop" : "volume", reason);

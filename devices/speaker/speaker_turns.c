@@ -75,22 +75,30 @@ static bool nearly_over(const struct speaker *s, const struct occurrence *o)
 
 /* By what is known now: the plan still holds it and its approval still covers
  * it. NULL: yes. */
-static const char *still_wrong(struct speaker *s, const struct occurrence *o)
+static const char *still_wrong(struct speaker *s,
+                               const struct occurrence *o,
+                               const struct judge *j)
 {
-    struct judge j = speaker_judge(s);
     const struct programme *in;
     const struct bulletin *b;
     struct manifest m;
 
     b = programmes_holding(&s->programmes, o->id, o->hash, o->start_at_ms,
-                           j.at_ms, &in);
+                           j->at_ms, &in);
     if (b == NULL)
         return nearly_over(s, o) ? "late" : "cancelled";
     /* A list of revocations that was believed once and is lost may have named
      * the approver. */
     if (memo_revocations_lost(&s->memo, &s->trust.revoked))
         return "revocations";
-    return programme_judge(in, b, &j, &m);
+    return programme_judge(in, b, j, &m);
+}
+
+/* By the time that has passed since its first sample, whatever the clock says
+ * now. */
+static int64_t reached_ms(const struct turn *t)
+{
+    return t->first_at_us / 1000 + player_ms(t->done_n);
 }
 
 /* The same of what sounds, by what it has still to say and not by the clock,
@@ -105,11 +113,18 @@ static bool last_words(const struct speaker *s)
            (2 * AGENDA_LATE_MS + offset_ms) * 1000;
 }
 
-/* NULL: what sounds may go on. */
+/* NULL: what sounds may go on. It began in trusted time, so it can be judged
+ * when that is in doubt: a revocation silences at any time. */
 static const char *must_end(struct speaker *s)
 {
-    const char *why = still_wrong(s, &s->player.cur.occ);
+    const struct turn *t = &s->player.cur;
+    struct judge j = speaker_judge(s);
+    const char *why;
 
+    if (!j.time_trusted)
+        j.at_ms = reached_ms(t);
+    j.time_trusted = true;
+    why = still_wrong(s, &t->occ, &j);
     if (why == NULL || strcmp(why, "late") != 0)
         return why;
     return last_words(s) ? NULL : "cancelled";
@@ -118,13 +133,14 @@ static const char *must_end(struct speaker *s)
 void turns_recheck(struct speaker *s)
 {
     struct player *p = &s->player;
+    struct judge j = speaker_judge(s);
     const char *why;
 
-    if (!s->time.trusted)
-        return; /* What sounds goes on; nothing new begins. */
     if (p->cur.used && (why = must_end(s)) != NULL)
         cut_cur(s, why);
-    if (p->next.used && (why = still_wrong(s, &p->next.occ)) != NULL)
+    /* Without the time nothing begins anyway. */
+    if (p->next.used && s->time.trusted &&
+        (why = still_wrong(s, &p->next.occ, &j)) != NULL)
         drop_next(s, why);
 }
 
@@ -306,19 +322,18 @@ void turns_opened(struct speaker *s, int status)
 static const char *may_not_begin(struct speaker *s)
 {
     const struct occurrence *o = &s->player.next.occ;
+    struct judge j = speaker_judge(s);
 
     if (!s->time.trusted)
         return "no-time";
     if (agenda_late(o, speaker_at_ms(s)))
         return "late";
-    return still_wrong(s, o);
+    return still_wrong(s, o, &j);
 }
 
-/* Time that has passed since its first sample, whatever the clock says now. */
 static bool expired(const struct turn *t)
 {
-    return t->begun &&
-           t->first_at_us / 1000 + player_ms(t->done_n) >= t->expires_at_ms;
+    return t->begun && reached_ms(t) >= t->expires_at_ms;
 }
 
 void turns_period(struct speaker *s, const struct player_period *period)

@@ -89,6 +89,79 @@ static void test_replayed_command(void)
     CHECK_INT("why", strcmp(w.rows[w.rows_n - 1].reason, "storage"), 0);
 }
 
+/* One head far ahead, or a clock that steps back, and what spoke could not be
+ * stopped: a Stop without the right time was refused. */
+static void test_stop_while_time_is_in_doubt(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    for (int stepped = 0; stepped < 2; stepped++) {
+        struct twist then = {.issued_at_ms = T0 + 11 * SECOND};
+
+        ready(&b, 1, NULL);
+        world_run(&w, T0 + 10 * SECOND + 500);
+        if (stepped) {
+            w.offset_us -= 10 * MINUTE * 1000;
+        } else {
+            town_head(&town, NULL, T0 + 20 * MINUTE, 1, NULL, NULL, &l);
+            world_give(&w, "head", NULL, false, &l, false);
+        }
+        world_run(&w, world_at_ms(&w) + 20);
+        CHECK_INT("no time", w.s.time.trusted, 0);
+        then.counter = (uint64_t)(T0 + 11 * SECOND) * 1000;
+        command(30, 0, NULL, &then);
+        CHECK_INT("the volume needs it", speaker_volume(&w.s), 100);
+        then.by = &town.scheduler;
+        command(-1, 1, NULL, &then);
+        CHECK_INT("nor without the power", speaker_sounding(&w.s), 1);
+        then.by = NULL;
+        command(-1, 1, NULL, &then);
+        CHECK_INT("silent", speaker_sounding(&w.s), 0);
+        world_give(&w, "command", NULL, false, &l, false);
+        world_run(&w, world_at_ms(&w) + 20 * SECOND);
+        CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"),
+                  1);
+        CHECK_INT("once", w.rows[w.rows_n - 1].event, RECEIPT_COMMAND);
+        CHECK_INT("in all", w.rows_n, 5);
+    }
+}
+
+/* Nor by revoking who approved it, or who planned it. */
+static void test_revoked_while_time_is_in_doubt(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+    const struct person *gone[] = {&town.approver, &town.scheduler,
+                                   &town.second};
+
+    for (size_t i = 0; i < 3; i++) {
+        ready(&b, 1, NULL);
+        world_run(&w, T0 + 10 * SECOND + 500);
+        w.offset_us -= 10 * MINUTE * 1000;
+        world_run(&w, world_at_ms(&w) + 20);
+        CHECK_INT("no time", w.s.time.trusted, 0);
+        town_trust(&town, 1, gone[i], T0, &l);
+        world_give(&w, "trust", "vn/08", false, &l, true);
+        CHECK_INT("sounds on", speaker_sounding(&w.s), gone[i] == &town.second);
+    }
+}
+
+/* The disk refused to remember a Stop, and it was not obeyed. */
+static void test_stop_on_a_disk_that_refuses(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 10 * SECOND + 500);
+    w.disk_fails = true;
+    command(-1, 1, NULL, NULL);
+    CHECK_INT("silent", speaker_sounding(&w.s), 0);
+    w.disk_fails = false;
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"), 1);
+    CHECK_INT("obeyed", w.rows[w.rows_n - 1].event, RECEIPT_COMMAND);
+    CHECK_INT("why", w.rows[w.rows_n - 1].reason[0], '\0');
+}
+
 /* --- receipts ------------------------------------------------------------- */
 
 static void test_receipts_until_acked(void)
@@ -234,6 +307,9 @@ int main(void)
     test_commands();
     test_stop();
     test_replayed_command();
+    test_stop_while_time_is_in_doubt();
+    test_revoked_while_time_is_in_doubt();
+    test_stop_on_a_disk_that_refuses();
     test_receipts_until_acked();
     test_sessions_rise();
     test_health();
