@@ -52,19 +52,42 @@ static int judge_chain(struct registry *r,
     return LOA_OK;
 }
 
-/* An id is one principal's. Its next certificate may have another key, but
- * comes from the same issuer: else anybody with DELEGATE could take a name. */
+/* Has the name's next certificate the right to it beside this one? Who gave
+ * one may give another; anybody else's must be for the same key, and the
+ * asker's area hold the one that is known. */
+static bool goes_with(const struct principal *known,
+                      const struct registry_event *ev,
+                      const struct loa_certificate *leaf)
+{
+    return memcmp(known->issuer, leaf->issuer, LOA_KEY_BYTES) == 0 ||
+           (memcmp(known->key, leaf->subject, LOA_KEY_BYTES) == 0 &&
+            loa_area_within(known->area, ev->who->area));
+}
+
+/* An id is one principal's: the next certificate must go with each that counts,
+ * and, where all are revoked, with one of them. Else anybody with DELEGATE
+ * could take a name, or put a certificate beside it that its own people may not
+ * revoke. */
 static int judge_name(struct registry *r,
+                      const struct registry_event *ev,
                       const struct loa_certificate *leaf,
                       struct refusal *why)
 {
-    const struct principal *known =
-        principals_newest(&r->principals, leaf->principal);
+    bool open = devices_find(&r->devices, leaf->principal) == NULL;
+    size_t known_n = 0, good_n = 0;
 
-    if (devices_find(&r->devices, leaf->principal) != NULL ||
-        (known != NULL &&
-         memcmp(known->key, leaf->subject, LOA_KEY_BYTES) != 0 &&
-         memcmp(known->issuer, leaf->issuer, LOA_KEY_BYTES) != 0))
+    for (size_t i = 0; open && i < r->principals.principals_n; i++) {
+        const struct principal *p = &r->principals.principals[i];
+        bool good;
+
+        if (strcmp(p->id, leaf->principal) != 0)
+            continue;
+        good = goes_with(p, ev, leaf);
+        known_n++;
+        good_n += good;
+        open = good || p->revoked;
+    }
+    if (!open || (known_n > 0 && good_n == 0))
         return refuse(
             why, REFUSAL_EXISTS,
             "Tên %s đã có người khác dùng; hãy cấp chứng thư với tên "
@@ -99,7 +122,7 @@ void registry_principal_add(struct registry *r,
                (unsigned long long)leaf.serial);
         return;
     }
-    if (judge_name(r, &leaf, why) != LOA_OK)
+    if (judge_name(r, ev, &leaf, why) != LOA_OK)
         return;
     new.serial = leaf.serial;
     new.role = leaf.role;

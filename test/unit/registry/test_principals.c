@@ -121,6 +121,50 @@ static void test_names_are_not_taken(void)
               REFUSAL_EXISTS);
 }
 
+/* The same by an authority of another province, asked for there or above. */
+static enum refusal_code add_66(const char *name,
+                                const char *asker_area,
+                                uint8_t key_n,
+                                uint64_t serial)
+{
+    static uint8_t store[2][LOA_CERTIFICATE_BYTES_MAX];
+    struct loa_key of = world_key(66), key = world_key(key_n);
+    struct registry_request q = {.what = REGISTRY_PRINCIPAL_ADD};
+
+    for (size_t i = 0; i < 2; i++)
+        q.add.certificates[i].data = store[i];
+    world_certificate(&root_key, &of, "auth_66", "vn/66", LOA_ROLE_AUTHORITY,
+                      LOA_POWERS_ALL, 2, store[1], &q.add.certificates[1].len);
+    world_certificate(&of, &key, name, "vn/66", LOA_ROLE_STAFF,
+                      LOA_POWER_SCHEDULE, serial, store[0],
+                      &q.add.certificates[0].len);
+    q.add.certificates_n = 2;
+    return world_ask(asker_area, STAFF, 100, &q, NOW)->status.code;
+}
+
+/* Another authority certified a person's public key under her name: that was
+ * taken, and with it the name; her own province could not revoke her. */
+static void test_names_are_not_shared(void)
+{
+    world_reset();
+    CHECK_INT("hers", add("an", "vn/08", 20, 7)->status.code, REFUSAL_NONE);
+    CHECK_INT("her key", add_66("an", "vn/66", 20, 1), REFUSAL_EXISTS);
+    CHECK_INT("no key of hers", add_66("an", "vn", 21, 1), REFUSAL_EXISTS);
+    CHECK_INT("she may be revoked at home",
+              revoke("vn/08", STAFF, "an", NOW)->status.code, REFUSAL_NONE);
+
+    world_reset();
+    add("an", "vn/08", 20, 7);
+    CHECK_INT("for who is above both", add_66("an", "vn", 20, 1), REFUSAL_NONE);
+    CHECK_INT("but not the name", add_66("an", "vn", 21, 2), REFUSAL_EXISTS);
+    CHECK_INT("nor from the first", add("an", "vn/08", 22, 8)->status.code,
+              REFUSAL_EXISTS);
+    revoke("vn", STAFF, "an", NOW);
+    CHECK_INT("until they are revoked", add("an", "vn/08", 22, 8)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("then it is hers", add_66("an", "vn", 21, 2), REFUSAL_EXISTS);
+}
+
 static void test_revoke_device(void)
 {
     char code[LOA_CODE_CAP];
@@ -317,6 +361,7 @@ int main(void)
     test_revoke();
     test_numbers_rise_over_a_backup();
     test_names_are_not_taken();
+    test_names_are_not_shared();
     test_revoke_device();
     test_full_list();
     test_a_commune_does_not_fill_the_list_of_the_country();
