@@ -113,6 +113,19 @@ static void write_update(struct feed *f,
     fail(f, "batch", rv);
 }
 
+/* Is what was decided kept, whatever it was? A refusal that is forgotten would
+ * take effect when the broker gives the same envelope again and the reason is
+ * gone; and "cancelled already" may rest on a batch that fails. Without the
+ * power the outcome is the same for ever. */
+static bool settles(const struct scheduler_event *ev)
+{
+    return ev->type == SCHEDULER_REQUEST &&
+           (ev->request->what == SCHEDULER_ADD ||
+            ev->request->what == SCHEDULER_CHANGE ||
+            ev->request->what == SCHEDULER_CANCEL) &&
+           !ev->request->dry_run && (ev->who->powers & LOA_POWER_SCHEDULE) != 0;
+}
+
 /* Feed one event, carry out its update. c is room for a batch, or NULL where
  * the event never writes. */
 static void feed(struct feed *f,
@@ -137,7 +150,7 @@ static void feed(struct feed *f,
         log_cancelled(f);
     if (f->update.more)
         uv_timer_start(&f->tick, on_tick, PASS_MS, TICK_MS);
-    if (f->update.durable)
+    if (f->update.durable || settles(ev))
         write_update(f, c, call);
     else if (call != NULL)
         rpc_answer(call, wire_answer(&f->wire, &f->core, f->update.answer));

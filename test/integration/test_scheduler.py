@@ -10,7 +10,7 @@ from loa_identity import (CONTENT_APPROVE, REVOKE, SCHEDULE, blake2b, new_root,
                           now_ms, open_envelope, pb, programme, registry,
                           services)
 from loa_scheduler import (AREAS, COMMUNES, CONFLICT, DAY, EXPIRED, HOUR,
-                           INVALID, MINUTE, NOT_ALLOWED, NOT_APPROVED,
+                           INVALID, MINUTE, NORMAL, NOT_ALLOWED, NOT_APPROVED,
                            NOT_FOUND, OK, PAST, PRIORITY, REVOKED, ids, pg,
                            World, world)
 
@@ -57,7 +57,8 @@ def test_answers_are_repeated(world):
     other_id = world.add(**add_args(request))
     assert other_id.entries[0].bulletin_id == request["bulletin_id"]
     assert world.pg.one("SELECT count(*) FROM scheduler.bulletin") == "1"
-    assert world.pg.one("SELECT count(*) FROM scheduler.inbox") == "1"
+    # Answers are kept by message id, whether anything was changed or not.
+    assert world.pg.one("SELECT count(*) FROM scheduler.inbox") == "2"
     assert world.service.metric("loa_rpc_repeated_total") == 1
 
 
@@ -189,6 +190,50 @@ def test_dry_run_writes_nothing(world):
     assert world.pg.one("SELECT count(*) FROM scheduler.bulletin") == "0"
     assert world.pg.one("SELECT count(*) FROM scheduler.approval") == "0"
     assert world.programme("vn/08") is None
+
+
+def test_refused_request_takes_no_effect_when_it_comes_again(world):
+    """Refusals were forgotten: whoever owns the broker kept the envelope until
+    the reason was gone, and it went on air."""
+    start, b, x = now_ms() + HOUR, os.urandom(16), os.urandom(16)
+    assert world.add(COMMUNES[0], start, bulletin_id=b).status.code == OK
+    request = services.ScheduleAdd(areas=[COMMUNES[0]], bulletin_id=x,
+                                   start_at_ms=start,
+                                   approval=world.approval())
+    setattr(request, "class", NORMAL)
+    refused = [(CONFLICT, services.SchedulerRequest(add=request)),
+               (NOT_FOUND, services.SchedulerRequest(
+                   cancel=services.ScheduleCancel(bulletin_id=x))),
+               (NOT_FOUND, services.SchedulerRequest(
+                   change=services.ScheduleChange(
+                       bulletin_id=x, start_at_ms=start + 2 * HOUR)))]
+    sent = []
+    for code, body in refused:
+        sent.append(world.lan.send("scheduler", pb.TYPE_SCHEDULER_REQUEST,
+                                   body))
+        answer = world.lan.wait(sent[-1][0], services.SchedulerAnswer)
+        assert answer.status.code == code, answer
+    answer = world.lan.scheduler(cancel=services.ScheduleCancel(bulletin_id=b))
+    assert answer.status.code == OK
+    topic = "loa/1/rpc/scheduler/vn/08/@lan"
+    world.lan.client.publish(topic, sent[0][1])
+    answer = world.lan.wait(sent[0][0], services.SchedulerAnswer)
+    assert answer.status.code == CONFLICT, answer
+    answer = world.lan.scheduler(add=request)       # Asked for anew: taken.
+    assert answer.status.code == OK, answer
+    for (code, _), (message_id, envelope) in zip(refused[1:], sent[1:]):
+        world.lan.client.publish(topic, envelope)
+        answer = world.lan.wait(message_id, services.SchedulerAnswer)
+        assert answer.status.code == code, answer
+    p = world.wait_programme(COMMUNES[0],
+                             answer_version(world, x, COMMUNES[0]))
+    assert ids(p) == [x] and p.bulletins[0].starts_at_ms == [start]
+
+
+def answer_version(world, bulletin, area):
+    found = world.lan.scheduler(find=services.ScheduleFind(
+        bulletin_id=bulletin)).entries[0]
+    return next(v.version for v in found.programmes if v.area == area)
 
 
 def test_find_across_districts(world):

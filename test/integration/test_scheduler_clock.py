@@ -76,10 +76,10 @@ class World:
             request.recurrence.frequency = services.Recurrence.FREQUENCY_DAILY
             request.recurrence.until_ms = start_ms + days * DAY
         setattr(request, "class", 1)
-        message_id, _ = self.lan.send(
+        self.sent = self.lan.send(
             "scheduler", pb.TYPE_SCHEDULER_REQUEST,
             services.SchedulerRequest(add=request), ttl_ms=ttl_ms)
-        return self.lan.wait(message_id, services.SchedulerAnswer)
+        return self.lan.wait(self.sent[0], services.SchedulerAnswer)
 
     def version(self):
         return int(self.pg.one("SELECT coalesce(max(version), 0)"
@@ -159,6 +159,11 @@ def test_staff_are_told_that_the_clock_is_in_doubt(world):
     assert world.version() == 0
     world.shift.set(0)
     wait_until(world.service.ready, "it is believed")
+    # What was refused in doubt stays refused, whoever sends it again.
+    world.lan.client.publish("loa/1/rpc/scheduler/vn/08/@lan_lich",
+                             world.sent[1])
+    again = world.lan.wait(world.sent[0], services.SchedulerAnswer)
+    assert again == answer and world.version() == 0
     assert world.add(now_ms() + 3 * HOUR).status.code == OK
 
 

@@ -6,8 +6,8 @@ import threading
 import time
 
 from loa_broker import LIMIT_S, wait_until
-from loa_identity import (ROOT_DIR, DELEGATE, SCHEDULE, now_ms, pb, registry,
-                          services)
+from loa_identity import (ROOT_DIR, DELEGATE, SCHEDULE, now_ms,
+                          open_envelope, pb, registry, services)
 from loa_service import Service
 from loa_scheduler import (AREAS, BUSY, COMMUNES, HOUR, MINUTE, NORMAL,
                            NOT_FOUND, OK, ids, pg, world, World)
@@ -256,6 +256,42 @@ def test_batch_behind_one_that_failed_is_not_committed(world):
     assert world.add(COMMUNES[0], start + 10 * MINUTE,
                      bulletin_id=y).status.code == OK
     assert len(wait_books(world, [x, y])) == 2
+
+
+def test_cancelled_is_not_said_before_it_is_committed(world):
+    """The second to cancel was told "Cancelled." at once; the first one's batch
+    died with the back end, and the bulletin stood."""
+    b = os.urandom(16)
+    hoa = world.asker(world.province.staff("hoa", "vn/08", powers=SCHEDULE))
+    assert world.add(COMMUNES[0], now_ms() + HOUR,
+                     bulletin_id=b).status.code == OK
+    cancel = services.SchedulerRequest(
+        cancel=services.ScheduleCancel(bulletin_id=b))
+    sent = []
+
+    def ask():
+        for asker in world.lan, hoa:
+            sent.append(asker.send("scheduler", pb.TYPE_SCHEDULER_REQUEST,
+                                   cancel))
+        return world.lan, hoa
+
+    with two_batches_under_way(world, ask):
+        world.pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                       " WHERE usename = 'loa_scheduler'")
+        assert world.service.process.wait(LIMIT_S) == 1
+    world.service.start()
+    p = world.programme(COMMUNES[0])
+    assert ids(p) == [b]        # It stands,
+    told = [open_envelope(m.payload)[0].message_id
+            for m in hoa.client.drain()]
+    assert sent[1][0] not in told       # and nobody was told that it does not.
+    for asker, (message_id, envelope) in zip((world.lan, hoa), sent):
+        asker.client.publish(
+            f"loa/1/rpc/scheduler/vn/08/@{asker.who.principal}", envelope)
+        answer = asker.wait(message_id, services.SchedulerAnswer)
+        assert answer.status.code == OK
+    p = world.wait_programme(COMMUNES[0], p.version + 1)
+    assert not p.bulletins
 
 
 def test_broker_that_forgot_everything(world):
