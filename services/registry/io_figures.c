@@ -14,6 +14,7 @@ enum {
     M_ENROLLED,
     M_GUESSED,
     M_DROPPED,
+    M_MALFORMED,
     M_OWN_LEFT,
     M_PRINCIPAL_LEFT,
     M_DEVICE_LEFT,
@@ -49,6 +50,10 @@ static const struct metric metrics[M_N] = {
     [M_DROPPED] = METRIC_COUNTER_INIT("loa_registry_dropped_codes_total",
                                       "Wrong codes that were not answered",
                                       NULL),
+    [M_MALFORMED] = METRIC_COUNTER_INIT(
+        "loa_registry_malformed_enrolments_total",
+        "Messages of devices that enrol, which nobody can read",
+        NULL),
     [M_OWN_LEFT] = METRIC_GAUGE_INIT(LEFT, LEFT_HELP, "kind=\"registry\""),
     [M_PRINCIPAL_LEFT] =
         METRIC_GAUGE_INIT(LEFT, LEFT_HELP, "kind=\"principal\""),
@@ -91,6 +96,7 @@ void figures_collect(struct figures *f)
         [M_ENROLLED] = (double)r->enrolled_n,
         [M_GUESSED] = (double)r->guessed_n,
         [M_DROPPED] = (double)r->dropped_n,
+        [M_MALFORMED] = (double)r->malformed_n,
         [M_OWN_LEFT] = seconds(f->alarms.own_ms),
         [M_PRINCIPAL_LEFT] = seconds(f->alarms.principal_ms),
         [M_DEVICE_LEFT] = seconds(f->alarms.device_ms),

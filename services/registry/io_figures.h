@@ -7,7 +7,7 @@
 #include "common/metrics.h"
 #include "registry/alarm.h"
 
-#define FIGURES_N 11
+#define FIGURES_N 12
 
 struct figures {
     struct registry *registry;

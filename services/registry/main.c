@@ -14,7 +14,8 @@
 #include "registry/io_pg.h"
 #include "registry/wire.h"
 
-#define TICK_MS 600000 /* Of the list's age and of certificates' ends. */
+#define MALFORMED_MS 10000 /* One line in this time for all of them. */
+#define TICK_MS 600000     /* Of the list's age and of certificates' ends. */
 #define MEMORY_BYTES (5u * LOA_ENVELOPE_BYTES_MAX)
 
 static struct app {
@@ -27,6 +28,7 @@ static struct app {
     uint8_t *memory;
     uv_timer_t tick;
     bool tick_open;
+    uint64_t malformed_told_ms; /* uv_now(); 0: never. */
 } app;
 
 /* --- requests ------------------------------------------------------------- */
@@ -72,12 +74,27 @@ static int read_enrol(const struct mqtt_msg *m,
                         LOA_ENROL_AREA, name) != LOA_OK)
         return LOA_EINVAL;
     e->signed_by_key =
+        registry_proves(&app.registry, e) &&
         memcmp(envelope.signatures[0].key, e->key, LOA_KEY_BYTES) == 0 &&
         loa_envelope_self_signed(&envelope);
     memcpy(lane->message_id, envelope.header.message_id, LOA_ID_BYTES);
     lane->correlation = m->correlation;
     lane->correlation_len = m->correlation_len;
     return LOA_OK;
+}
+
+/* Anybody can send these: they are counted, and told of at a bounded rate. */
+static void on_malformed(const char *topic)
+{
+    uint64_t now_ms = uv_now(&app.service.loop);
+
+    app.registry.malformed_n++;
+    if (app.malformed_told_ms != 0 &&
+        now_ms - app.malformed_told_ms < MALFORMED_MS)
+        return;
+    app.malformed_told_ms = now_ms;
+    log_info("registry.enrol", "topic=%s malformed=%llu text=malformed", topic,
+             (unsigned long long)app.registry.malformed_n);
 }
 
 static bool intercept(void *data, const struct mqtt_msg *m)
@@ -95,7 +112,7 @@ static bool intercept(void *data, const struct mqtt_msg *m)
     if (read_enrol(m, &t, &enrol, &lane) == LOA_OK)
         jobs_feed(&app.jobs, &ev, NULL, &lane);
     else
-        log_info("registry.enrol", "topic=%s text=malformed", m->topic);
+        on_malformed(m->topic);
     return true;
 }
 

@@ -69,7 +69,8 @@ struct registry_enrol {
     const char *device, *serial, *model;
     uint8_t key[LOA_KEY_BYTES];
     uint8_t proof[LOA_HASH_BYTES];
-    bool signed_by_key; /* The envelope's only signature is that key's. */
+    /* The envelope's only signature is that key's; asked for a right proof. */
+    bool signed_by_key;
 };
 
 enum registry_event_type {
@@ -165,8 +166,8 @@ struct registry {
     size_t codes_n, codes_next;
     int64_t guesses_since_ms;
     unsigned guesses_n;
-    uint64_t enrolled_n, guessed_n, dropped_n; /* For /metrics. */
-    uint8_t own_alarm;                         /* See alarm.h. */
+    uint64_t enrolled_n, guessed_n, dropped_n, malformed_n; /* For /metrics. */
+    uint8_t own_alarm;                                      /* See alarm.h. */
     uint8_t secret[LOA_HASH_BYTES];
 };
 
@@ -185,6 +186,10 @@ void registry_step(struct registry *r,
 /* Remember the request that made a code, when loading. */
 void registry_remember_code(struct registry *r,
                             const uint8_t message_id[LOA_ID_BYTES]);
+
+/* Is the proof one of a code that is or was the device's newest? Of others
+ * nobody need check the signature, which costs a hundred times as much. */
+bool registry_proves(struct registry *r, const struct registry_enrol *e);
 
 /* --- for registry_*.c ----------------------------------------------------- */
 

@@ -340,6 +340,14 @@ static bool proof_right(const struct registry *r,
            loa_proof_equal(want, e->proof);
 }
 
+bool registry_proves(struct registry *r, const struct registry_enrol *e)
+{
+    const struct device *d = devices_find(&r->devices, e->device);
+    uint8_t key[LOA_HASH_BYTES];
+
+    return d != NULL && proof_right(r, d, e, key);
+}
+
 static bool key_taken(const struct registry *r,
                       const struct device *by,
                       const uint8_t key[LOA_KEY_BYTES])

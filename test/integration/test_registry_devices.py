@@ -244,6 +244,43 @@ def test_wrong_codes_are_answered_at_a_bounded_rate(w, registrar):
     assert a.status.code == OK
 
 
+def test_malformed_enrolments_do_not_fill_the_log(w, registrar):
+    w.import_csv(registrar, read(SAMPLE))
+    code = make_code(w, registrar).code
+    who = new_enrolling()
+    client = w.broker.connect(who)
+    topic = f"loa/1/rpc/registry/enrol/@{who.principal}"
+    for i in range(400):
+        client.publish(topic, b"x" * i)
+    wait_until(lambda: w.service.metric(
+        "loa_registry_malformed_enrolments_total") == 400, "all are counted")
+    assert 1 <= w.service.log().count("text=malformed") <= 40
+    a, _ = w.enrol(code, "pole_1")
+    assert a.status.code == OK
+
+
+def test_a_right_proof_needs_its_keys_signature(w, registrar):
+    w.import_csv(registrar, read(SAMPLE))
+    code = make_code(w, registrar).code
+    who, envelope = new_enrolling(), None
+
+    def forged(*args, **more):
+        e = pb.Envelope.FromString(envelope(*args, **more))
+        e.signatures[0].signature = bytes(64)
+        return e.SerializeToString()
+
+    a, _ = w.enrol("0000-0000-0000-0000", "pole_1", who)
+    assert a.status.code == NOT_ALLOWED
+    envelope, who.envelope = who.envelope, forged
+    a, _ = w.enrol(code, "pole_1", who)
+    assert a.status.code == INVALID
+    a, _ = w.enrol("0000-0000-0000-0000", "pole_1", who)
+    assert a.status.code == NOT_ALLOWED
+    who.envelope = envelope
+    a, _ = w.enrol(code, "pole_1", who)
+    assert a.status.code == OK
+
+
 @pytest.mark.parametrize("point", ["registry.write", "pg.commit",
                                    "pg.committed"])
 def test_killed_at_every_step(w, registrar, point):

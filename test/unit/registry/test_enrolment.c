@@ -309,9 +309,15 @@ static void test_enrol_refused(void)
     memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
            sizeof code);
     memcpy(e.key, key.public_key, LOA_KEY_BYTES);
+    CHECK_INT("no proof, so no signature is checked",
+              registry_proves(&registry, &e), 0);
     CHECK_INT("key", loa_enrol_key(code, code_key), LOA_OK);
     CHECK_INT("proof", loa_enrol_proof(code_key, "d1", "SN", e.key, e.proof),
               LOA_OK);
+    CHECK_INT("a right one", registry_proves(&registry, &e), 1);
+    e.device = "d2";
+    CHECK_INT("another device", registry_proves(&registry, &e), 0);
+    e.device = "d1";
     registry_step(&registry, &ev, &update);
     CHECK_INT("not signed", update.answer.status.code, REFUSAL_INVALID);
     e.signed_by_key = true;
