@@ -31,6 +31,7 @@ struct heard {
     Loa__V1__ReceiptEvent event;
     int64_t at_us;
     int64_t late_us;
+    int64_t committed_at_ms;
     bool began;
 };
 
@@ -81,6 +82,11 @@ static void note(struct report_list *r, const Loa__V1__DeviceReceipt *d)
         memset(h, 0, sizeof *h);
         snprintf(h->device, sizeof h->device, "%s", d->device);
     }
+    /* Numbers begin again with a new log: then the last row is of the old one.
+     */
+    if (!r->all && d->committed_at_ms < h->committed_at_ms)
+        return;
+    h->committed_at_ms = d->committed_at_ms;
     snprintf(h->area, sizeof h->area, "%s", d->area);
     snprintf(h->reason, sizeof h->reason, "%s", m->reason);
     h->event = m->event;

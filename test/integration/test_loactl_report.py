@@ -1,0 +1,53 @@
+"""loactl report of what the collector has, also when a loudspeaker's log of
+receipts began anew."""
+import json
+import os
+import subprocess
+
+from loa_broker import BUILD
+from telemetry_fixtures import (AREA, World, postgres, raw,  # noqa: F401
+                                receipt)
+
+BULLETIN = b"bulletin of logs"
+RECEIVED, FINISHED, REFUSED = 1, 4, 6
+
+
+class Report:
+    """A world, one loudspeaker in it, and who asks about it."""
+
+    def __init__(self, world):
+        self.world = world
+        world.service.start()
+        self.pole = world.ministry.device("pole_1", AREA)
+        assert world.client.subscribe(f"loa/1/down/ack/{AREA}/#") == 1
+        self.key = world.ministry.staff("lan", "vn/08").save(
+            os.path.join(world.service.folder, "lan.id"))
+
+    def say(self, log_id, first, *events):
+        last = first + len(events) - 1
+        self.world.receipts(self.pole, raw(
+            *(receipt(first + i, event=e, bulletin_id=BULLETIN)
+              for i, e in enumerate(events)), log_id=log_id, oldest=first))
+        assert self.world.ack(self.pole).committed_sequence == last
+
+    def ask(self, *options):
+        done = subprocess.run(
+            [os.path.join(BUILD, "loactl"), "--lang", "en", "--port",
+             str(self.world.broker.port), "--identity", self.key, *options,
+             "report", BULLETIN.hex()], capture_output=True, text=True)
+        assert done.returncode == 0, done
+        return done.stdout
+
+
+def test_report_showed_the_last_word_of_the_old_log(pg):
+    """The numbers of the new log are lower: what came last was shown as if it
+    had come before."""
+    with World(pg) as w:
+        report = Report(w)
+        report.say(b"A" * 16, 101, RECEIVED, FINISHED)
+        assert "1 finished, 0 interrupted, 0 refused" in report.ask()
+        report.say(b"B" * 16, 1, RECEIVED, REFUSED)
+        said = report.ask()
+        assert "0 finished, 0 interrupted, 1 refused" in said
+        assert "refused" in [x for x in said.split("\n") if "pole_1" in x][0]
+        assert len(json.loads(report.ask("--json"))) == 4
