@@ -31,6 +31,8 @@
     X(RECEIPT_CUT, "what was finished is told as cut")              \
     X(RECEIPT_REFUSED, "what sounded is told as refused")           \
     X(RECEIPT_UNTOLD, "refusals are not told")                      \
+    X(RECEIPT_UNRECEIVED, "what is received is not told")           \
+    X(RECEIPT_UNVERIFIED, "what is verified is not told")           \
     X(RECEIPT_CHANGED, "a receipt that is sent again is another")   \
     X(RECEIPT_SAMPLE, "another first sample is told")               \
     X(PLAN_OLD, "a programme's version does not rise")              \
@@ -56,6 +58,7 @@ static const char *const fault_texts[] = {
 static enum fault fault;
 static bool fault_done; /* There was an occasion for it. */
 static uint64_t fault_shift;
+static size_t fault_unwritten_n;
 
 static bool strike(enum fault f)
 {
@@ -72,6 +75,17 @@ static const struct occ *played(const struct model_receipt *r)
     const struct occ *o = occ_find(r->id, r->start_ms, -1);
 
     return o != NULL && o->plays_n > 0 ? o : NULL;
+}
+
+/* It is as if the device had never written it. */
+static bool unwritten(int event)
+{
+    return (fault == FAULT_RECEIPT_UNTOLD &&
+            event == LOA__V1__RECEIPT_EVENT__RECEIPT_EVENT_REFUSED) ||
+           (fault == FAULT_RECEIPT_UNRECEIVED &&
+            event == LOA__V1__RECEIPT_EVENT__RECEIPT_EVENT_RECEIVED) ||
+           (fault == FAULT_RECEIPT_UNVERIFIED &&
+            event == LOA__V1__RECEIPT_EVENT__RECEIPT_EVENT_VERIFIED);
 }
 
 static void hand_over(const struct model_receipt *r)
@@ -112,8 +126,9 @@ static void hand_over(const struct model_receipt *r)
         return;
     if ((r->event == FINISHED && o != NULL &&
          strike(FAULT_RECEIPT_FORGOTTEN)) ||
-        (fault == FAULT_RECEIPT_UNTOLD && r->event == REFUSED)) {
+        unwritten(r->event)) {
         fault_done = true;
+        fault_unwritten_n += unwritten(r->event);
         fault_shift--;
         return;
     }

@@ -47,7 +47,9 @@ struct occ {
     bool must, told;  /* What had to become of it. */
     unsigned plays_n;
     int64_t first_us;
-    bool disturbed; /* A power cut or a bad disk while it was told. */
+    bool disturbed;  /* A power cut or a bad disk while it was told. */
+    bool unreceived; /* A power cut as it came: after its programme was on the
+                        disk and before the receipt was. */
     uint64_t samples_n;
 };
 
@@ -183,6 +185,14 @@ static void model_found(int area, int64_t now_us)
     for (size_t i = 0; i < m.occs_n; i++)
         if (m.occs[i].area == area && m.occs[i].alive)
             m.occs[i].known_us = now_us;
+}
+
+/* The power failed after its programme was on the disk. */
+static void model_unreceived(int area, int64_t now_us)
+{
+    for (size_t i = 0; i < m.occs_n; i++)
+        if (m.occs[i].area == area && m.occs[i].known_us == now_us)
+            m.occs[i].unreceived = true;
 }
 
 /* A programme reached the device, which knows the time and can read it. True if
@@ -400,6 +410,24 @@ static struct told told_of(const struct occ *o)
     return t;
 }
 
+static bool has_receipt(const struct occ *o, int event)
+{
+    for (size_t i = 0; i < m.receipts_n; i++)
+        if (m.receipts[i].event == event && m.receipts[i].id == o->id)
+            return true;
+    return false;
+}
+
+static void model_came(const struct occ *o)
+{
+    if (o->told && !o->unreceived &&
+        !has_receipt(o, LOA__V1__RECEIPT_EVENT__RECEIPT_EVENT_RECEIVED))
+        found("nobody is told that %d was received", o->id);
+    if (o->must &&
+        !has_receipt(o, LOA__V1__RECEIPT_EVENT__RECEIPT_EVENT_VERIFIED))
+        found("nobody is told that the content of %d was verified", o->id);
+}
+
 static void model_told(const struct occ *o)
 {
     struct told t = told_of(o);
@@ -438,8 +466,10 @@ static void model_told(const struct occ *o)
  * device wrote down. */
 static void model_close(size_t stored_n)
 {
-    for (size_t i = 0; i < m.occs_n; i++)
+    for (size_t i = 0; i < m.occs_n; i++) {
+        model_came(&m.occs[i]);
         model_told(&m.occs[i]);
+    }
     if (m.receipts_n != stored_n)
         found("%zu receipts were written and %zu came", stored_n, m.receipts_n);
 }
