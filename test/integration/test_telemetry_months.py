@@ -139,3 +139,37 @@ def test_a_wrong_clock_kept_a_month_from_being_made(pg):
         assert pg.one("SELECT tableoid::regclass FROM telemetry.receipt"
                       ).endswith(month(100))
         assert w.count("receipt_default") == 0
+
+
+def test_dropping_a_month_of_health_read_all_of_it(pg):
+    """While nobody could write, it looked for rows that cannot be there, to
+    insert them again; those of receipts can."""
+    with World(pg):
+        old_rows(pg, 480, late_too=True)
+        pg.query(
+            "CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN RAISE EXCEPTION 'looked for late rows'; END$$; "
+            "CREATE TRIGGER no BEFORE INSERT ON telemetry.health "
+            "FOR EACH STATEMENT EXECUTE FUNCTION public.no()")
+        try:
+            assert pg.one("SELECT telemetry.drop_partitions('health', now(), "
+                          "400) > 0") == "t"
+        finally:
+            pg.query("DROP FUNCTION public.no CASCADE")
+        assert month(-480) not in months(pg, "health")
+        pg.query("SELECT telemetry.drop_partitions('receipt', now(), 400)")
+        assert month(-480) not in months(pg, "receipt")
+        assert pg.query("SELECT sequence FROM telemetry.receipt") == [["10480"]]
+
+
+def test_the_default_partition_filled_faster_than_it_emptied(pg):
+    """Receipts of clocks that make no sense: 10,000 of them went in an hour."""
+    with World(pg):
+        pg.query(
+            "INSERT INTO telemetry.receipt (device, log_id, sequence, at, area,"
+            " bulletin_id, event, reason, first_sample_us, at_us, played_ms, "
+            "concealed_ms, committed_at) SELECT 'd', '', n, 'epoch', 'vn', '', "
+            "4, '', 0, 0, 0, 0, now() - interval '401 days' "
+            "FROM generate_series(1, 20000) n")
+        pg.query("SELECT telemetry.drop_partitions('receipt', now(), 400)")
+        assert pg.one("SELECT count(*) FROM telemetry.receipt") == "0"
