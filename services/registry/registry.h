@@ -220,6 +220,13 @@ void registry_revoke(struct registry *r,
                      const struct registry_event *ev,
                      struct registry_update *up);
 
+/* A code is made from the secret, the request that asks for it and the device:
+ * the same request gives the same code, and no table holds it. */
+void registry_make_code(const struct registry *r,
+                        const uint8_t request[LOA_ID_BYTES],
+                        const char *device,
+                        char code[LOA_CODE_CAP]);
+
 /* A new number for the list, to be signed in this update: the time, or the next
  * one if that is higher. */
 void registry_sign_list(struct registry *r,

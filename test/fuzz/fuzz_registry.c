@@ -4,9 +4,9 @@
  * services/registry/names.c services/registry/parts.c
  * services/registry/principals.c services/registry/refusal.c
  * services/registry/registry.c services/registry/registry_area.c
- * services/registry/registry_device.c services/registry/registry_principal.c
- * services/registry/revoked.c services/registry/share.c
- * services/registry/wire.c */
+ * services/registry/registry_device.c services/registry/registry_enrol.c
+ * services/registry/registry_principal.c services/registry/revoked.c
+ * services/registry/share.c services/registry/wire.c */
 /* Any bytes as requests, from askers of several areas and powers, one after the
  * other. Properties: a refusal has both sentences and writes nothing but the
  * end of an import; every answer and the list fit into their envelopes; no id
