@@ -128,6 +128,21 @@ static bool on_message(void *data, const struct mqtt_msg *m)
     return true;
 }
 
+/* The broker ends the connection of who subscribes elsewhere, again and again.
+ */
+static int check_own(struct ctl *c, const char *under)
+{
+    const char *own = ctl_identity(c)->leaf.area;
+
+    if (loa_area_within(under, own))
+        return CTL_OK;
+    return ctl_fail(c, CTL_REFUSED,
+                    "%s không thuộc quyền xem của bạn: chỉ xem được %s và bên "
+                    "dưới",
+                    "%s is not within your area: you may watch %s and below",
+                    under, own);
+}
+
 static int run_watch(struct ctl *c)
 {
     static char filters[3][LOA_TOPIC_CAP];
@@ -139,6 +154,8 @@ static int run_watch(struct ctl *c)
     snprintf(filters[0], LOA_TOPIC_CAP, "loa/1/up/state/%s/#", under);
     snprintf(filters[1], LOA_TOPIC_CAP, "loa/1/up/receipt/%s/#", under);
     snprintf(filters[2], LOA_TOPIC_CAP, "loa/1/pub/summary/%s", under);
+    if (rc == CTL_OK)
+        rc = check_own(c, under);
     if (rc == CTL_OK)
         rc = link_listen(c, list, 3, on_message, &w);
     json_decref(w.shown);

@@ -1,10 +1,11 @@
 """loactl report of what the collector has, also when a loudspeaker's log of
-receipts began anew."""
+receipts began anew; loactl watch of what one may not see."""
 import json
 import os
 import subprocess
 
-from loa_broker import BUILD
+from loa_broker import BUILD, Broker
+from loa_identity import new_root
 from telemetry_fixtures import (AREA, World, postgres, raw,  # noqa: F401
                                 receipt)
 
@@ -51,3 +52,21 @@ def test_report_showed_the_last_word_of_the_old_log(pg):
         assert "0 finished, 0 interrupted, 1 refused" in said
         assert "refused" in [x for x in said.split("\n") if "pole_1" in x][0]
         assert len(json.loads(report.ask("--json"))) == 4
+
+
+def test_watch_elsewhere_tried_for_ever(tmp_path):
+    """The broker ends the connection of who subscribes outside the own area:
+    "the connection is lost; trying again", without end."""
+    root = new_root()
+    lan = root.authority("ministry", "vn").staff("lan", "vn/08")
+    with Broker(root) as broker:
+        for area in ("vn/09", "vn/080"):
+            done = subprocess.run(
+                [os.path.join(BUILD, "loactl"), "--lang", "en", "--port",
+                 str(broker.port), "--identity",
+                 lan.save(str(tmp_path / "lan.id")), "watch", area],
+                capture_output=True, text=True, timeout=60)
+            assert done.returncode == 1, done
+            assert done.stderr.strip().split("\n")[-1].endswith(
+                f"{area} is not within your area: you may watch vn/08 and "
+                "below"), done
