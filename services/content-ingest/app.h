@@ -62,6 +62,10 @@ void feed_needs_changed(void *data);
 void feed_pushed(void *data);
 /* A programme was believed: its scheduler is asked before contents go. */
 void feed_signer(void *data, const char *principal, int64_t expires_at_ms);
+/* A scheduler's certificate was revoked: its word is needed no more. */
+void feed_revoked(void *data, const char *principal);
+/* A newer list of revocations. */
+void feed_trust(void *data);
 /* Have all programmes that are good come since we started? */
 bool feed_signers_known(void *data);
 /* May contents be deleted now? Not while the tables of needs are ahead of the

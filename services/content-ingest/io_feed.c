@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <sys/statvfs.h>
 
 #include "content-ingest/app.h"
@@ -85,6 +86,26 @@ void feed_needs_changed(void *data)
 void feed_signer(void *data, const char *principal, int64_t expires_at_ms)
 {
     release_signer(&((struct app *)data)->release, principal, expires_at_ms);
+}
+
+void feed_revoked(void *data, const char *principal)
+{
+    release_revoked(&((struct app *)data)->release, principal);
+}
+
+/* What found no room, or was older than what is forgotten now, is retained:
+ * ask for it again. */
+void feed_trust(void *data)
+{
+    struct app *a = data;
+
+    if (needs_io_trust(&a->needs_io) == 0)
+        return;
+    mqtt_unsubscribe(&a->service.mqtt, a->filters[0]);
+    if (mqtt_subscribe(&a->service.mqtt, a->filters[0], 1) != LOA_OK)
+        service_stop(&a->service, EXIT_FAILURE);
+    else
+        retained_ask(&a->retained, true);
 }
 
 bool feed_signers_known(void *data)

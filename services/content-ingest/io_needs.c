@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "content-ingest/io_signers.h"
 #include "content-ingest/sqlarray.h"
 #include "content-ingest/wire.h"
 #include "proto/io/clock.h"
@@ -14,6 +15,7 @@ enum {
     STMT_LOAD_NEEDS,
     STMT_LOAD_CONTENTS,
     STMT_PROGRAMME,
+    STMT_OVER,
     STMT_GONE,
     STMT_NEEDS,
     STMT_SAVED,
@@ -23,7 +25,7 @@ enum {
 static const struct pg_stmt stmts[] = {
     [STMT_LOAD_AREAS] = {"programme_load",
                          "SELECT replace(area::text, '.', '/'), version,"
-                         " expires_at FROM programme",
+                         " expires_at, signer FROM programme",
                          0, PG_ROWS, true},
     [STMT_LOAD_NEEDS] = {"need_load",
                          "SELECT replace(area::text, '.', '/'), content_hash,"
@@ -38,11 +40,15 @@ static const struct pg_stmt stmts[] = {
          0, PG_ROWS, true},
     [STMT_PROGRAMME] =
         {"programme_put",
-         "INSERT INTO programme (area, version, expires_at)"
-         " VALUES (replace($1, '/', '.')::ltree, $2::bigint, $3::timestamptz)"
-         " ON CONFLICT (area) DO UPDATE SET version = excluded.version,"
-         " expires_at = excluded.expires_at",
-         3, PG_NONE, false},
+         "INSERT INTO programme (area, version, expires_at, signer)"
+         " VALUES (replace($1, '/', '.')::ltree, $2::bigint, $3::timestamptz,"
+         " $4) ON CONFLICT (area) DO UPDATE SET version = excluded.version,"
+         " expires_at = excluded.expires_at, signer = excluded.signer",
+         4, PG_NONE, false},
+    [STMT_OVER] = {"programme_over",
+                   "DELETE FROM programme"
+                   " WHERE area = replace($1, '/', '.')::ltree",
+                   1, PG_NONE, false},
     [STMT_GONE] = {"need_gone",
                    "DELETE FROM need WHERE area = replace($1, '/', '.')::ltree"
                    " AND content_hash <> ALL ($2::bytea[])",
@@ -87,6 +93,17 @@ static void take_contents(struct needs_io *s, const PGresult *res)
                       (uint32_t)pg_get_u64(res, i, 2));
 }
 
+static uint32_t loaded_signer(const struct needs_io *s,
+                              const PGresult *res,
+                              int i)
+{
+    size_t len;
+
+    return pg_is_null(res, i, 3)
+               ? SIGNER_NONE
+               : signers_find(&s->signers, pg_get_bytes(res, i, 3, &len));
+}
+
 static int load_areas(struct needs_io *s)
 {
     PGresult *res;
@@ -95,9 +112,9 @@ static int load_areas(struct needs_io *s)
     if (rv != LOA_OK)
         return rv;
     for (int i = 0; i < PQntuples(res) && rv == LOA_OK; i++)
-        rv = needs_restore_area(s->needs, pg_get_text(res, i, 0, NULL),
-                                pg_get_u64(res, i, 1),
-                                pg_get_time_ms(res, i, 2));
+        rv = needs_restore_area(
+            s->needs, pg_get_text(res, i, 0, NULL), pg_get_u64(res, i, 1),
+            pg_get_time_ms(res, i, 2), loaded_signer(s, res, i));
     PQclear(res);
     return rv;
 }
@@ -140,6 +157,15 @@ static int load_contents(struct needs_io *s)
 /* --- writing ---------------------------------------------------------------
  */
 
+/* Nothing of it is left here, in the database, or on its way there. */
+static bool is_over(const struct needs_io *s, const struct need_area *area)
+{
+    for (size_t i = 0; i < NEEDS_SAVES_MAX; i++)
+        if (s->saves[i].area == area)
+            return false;
+    return needs_area_over(area) && !area->dirty;
+}
+
 static void on_saved(void *data, int status)
 {
     struct needs_save *v = data;
@@ -148,6 +174,8 @@ static void on_saved(void *data, int status)
 
     v->area = NULL;
     if (status == LOA_OK) {
+        if (is_over(s, area))
+            needs_free_area(s->needs, area);
         needs_io_save(s);
         return;
     }
@@ -216,8 +244,8 @@ static int save(struct needs_save *v)
     int rv = columns(s->needs, v->area, &r);
     struct pg_value area = pg_text(v->area->path);
     struct pg_value number = pg_i64((int64_t)v->area->version, version);
-    struct pg_value programme[] = {area, number,
-                                   pg_time_ms(v->area->expires_at_ms, expires)};
+    struct pg_value programme[] = {
+        area, number, pg_time_ms(v->area->expires_at_ms, expires), PG_NULL};
     struct pg_value gone[] = {area, array(&r.hash)};
     struct pg_value needs[] = {area,
                                number,
@@ -229,7 +257,14 @@ static int save(struct needs_save *v)
 
     if (rv != LOA_OK)
         return rv;
-    rv = pg_query(s->pg, &stmts[STMT_PROGRAMME], programme, NULL, NULL);
+    if (v->area->signer != SIGNER_NONE) {
+        const struct signer *who = &s->signers.rows[v->area->signer];
+
+        rv = signers_io_save(s->pg, who);
+        programme[3] = pg_bytes(who->key, LOA_KEY_BYTES);
+    }
+    if (rv == LOA_OK)
+        rv = pg_query(s->pg, &stmts[STMT_PROGRAMME], programme, NULL, NULL);
     if (rv == LOA_OK)
         rv = pg_query(s->pg, &stmts[STMT_GONE], gone, NULL, NULL);
     if (rv == LOA_OK)
@@ -239,6 +274,16 @@ static int save(struct needs_save *v)
     if (rv == LOA_OK)
         rv = pg_query(s->pg, &stmts[STMT_CONTENTS], &hashes, on_contents, v);
     return pg_commit(s->pg, on_saved, v);
+}
+
+static int save_over(struct needs_save *v)
+{
+    struct pg *pg = v->io->pg;
+    struct pg_value area = pg_text(v->area->path);
+    int rv = pg_query(pg, &stmts[STMT_OVER], &area, NULL, NULL);
+
+    (void)rv; /* What found no room is told at the end of the batch. */
+    return pg_commit(pg, on_saved, v);
 }
 
 void needs_io_save(struct needs_io *s)
@@ -252,7 +297,7 @@ void needs_io_save(struct needs_io *s)
         if (!pg_has_room(s->pg, 16) ||
             (v->area = needs_take_dirty(s->needs)) == NULL)
             return;
-        rv = save(v);
+        rv = needs_area_over(v->area) ? save_over(v) : save(v);
         if (rv != LOA_OK) {
             on_saved(v, rv);
             return;
@@ -303,8 +348,52 @@ static bool believe(struct needs_io *s,
         refuse(s, area, "it is another area's");
         return false;
     }
+    if (e->header.expires_at_ms > want.now_ms + NEEDS_LIFE_MS)
+        e->header.expires_at_ms = want.now_ms + NEEDS_LIFE_MS;
     s->signer(s->data, who.certificate.principal, e->header.expires_at_ms);
     return true;
+}
+
+/* Its row in the table of signers; SIGNER_NONE: that is full of others whose
+ * programmes are needed. */
+static uint32_t take_signer(struct needs_io *s, const struct loa_envelope *e)
+{
+    const uint8_t *key = e->signatures[0].key;
+    uint8_t chain[SIGNER_CHAIN_BYTES_MAX];
+    struct loa_bytes packed = {chain, 0};
+    uint32_t row = signers_find(&s->signers, key);
+
+    if (signers_pack(e->certificates, e->certificates_n, chain, &packed.len) !=
+        LOA_OK)
+        return SIGNER_NONE;
+    row = signers_put(&s->signers, key, packed,
+                      row == SIGNER_NONE ? needs_signers(s->needs) : 0);
+    /* It was believed just now: this is for its name. */
+    return row != SIGNER_NONE &&
+                   signers_hold(&s->signers, row, &s->trust->trust)
+               ? row
+               : SIGNER_NONE;
+}
+
+size_t needs_io_trust(struct needs_io *s)
+{
+    size_t revoked_n = 0, n;
+
+    for (uint32_t i = 0; i < SIGNERS_MAX; i++) {
+        struct signer *r = &s->signers.rows[i];
+
+        if (!r->used || signers_hold(&s->signers, i, &s->trust->trust))
+            continue;
+        n = needs_forget_signer(s->needs, i);
+        log_warn("programme.forgotten",
+                 "principal=%s areas=%zu text=its signer was revoked",
+                 r->principal, n);
+        s->revoked(s->data, r->principal);
+        signers_drop(&s->signers, i);
+        revoked_n++;
+    }
+    needs_io_save(s);
+    return revoked_n;
 }
 
 void needs_io_programme(struct needs_io *s,
@@ -313,6 +402,7 @@ void needs_io_programme(struct needs_io *s,
 {
     static struct wire_programme programme;
     struct loa_envelope e;
+    uint32_t signer;
     int rv;
 
     /* Somebody cleared the retained message. It was not signed, so what the
@@ -324,9 +414,16 @@ void needs_io_programme(struct needs_io *s,
         refuse(s, area, "malformed");
         return;
     }
+    signer = take_signer(s, &e);
+    if (signer == SIGNER_NONE) {
+        refuse(s, area, "more signers than are kept");
+        return;
+    }
     rv = needs_programme(s->needs, area, programme.version,
                          e.header.expires_at_ms, programme.items,
                          programme.items_n, clock_wall_ms());
+    if (rv != LOA_EINVAL)
+        needs_sign(s->needs, area, programme.version, signer);
     if (rv == LOA_ESTALE)
         return;
     if (rv == LOA_EINVAL) {
@@ -362,6 +459,8 @@ int needs_io_open(struct needs_io *s)
     s->timer.data = s;
     for (size_t i = 0; i < NEEDS_SAVES_MAX; i++)
         s->saves[i].io = s;
+    if (rv == LOA_OK)
+        rv = signers_io_open(s->pg, &s->signers, &s->trust->trust);
     if (rv == LOA_OK)
         rv = load_areas(s);
     if (rv == LOA_OK)

@@ -10,6 +10,7 @@
 #include "common/pg.h"
 #include "common/trustlist.h"
 #include "content-ingest/needs.h"
+#include "content-ingest/signers.h"
 #include "content-ingest/stats.h"
 
 #define NEEDS_SAVES_MAX 4 /* Areas on their way to the database. */
@@ -24,6 +25,8 @@ struct needs_io {
     const char *own_area;
     /* A programme of this scheduler was believed. */
     void (*signer)(void *data, const char *principal, int64_t expires_at_ms);
+    /* What this scheduler has signed is believed no more. */
+    void (*revoked)(void *data, const char *principal);
     /* There may be something to push. */
     void (*changed)(void *data);
     void *data;
@@ -31,6 +34,7 @@ struct needs_io {
         struct needs_io *io;
         struct need_area *area; /* NULL: free. */
     } saves[NEEDS_SAVES_MAX];
+    struct signers signers;
     uv_timer_t timer; /* Past needs go; what could not be written is retried. */
 };
 
@@ -41,6 +45,10 @@ LOA_MUST_CHECK int needs_io_open(struct needs_io *s);
 void needs_io_programme(struct needs_io *s,
                         const char *area,
                         struct loa_bytes p);
+
+/* A newer list of revocations: forget what those have signed whom it revokes.
+ * Returns how many signers those are. */
+size_t needs_io_trust(struct needs_io *s);
 
 /* Write what is dirty, as far as there is room. */
 void needs_io_save(struct needs_io *s);

@@ -63,6 +63,17 @@ void release_signer(struct release *r,
         s->until_at_ms = expires_at_ms;
 }
 
+/* Those that found no place are tried anew: their programmes are asked for
+ * again whenever a signer goes. */
+void release_revoked(struct release *r, const char *principal)
+{
+    int i = find_signer(r, principal);
+
+    if (i >= 0)
+        r->signers[i].until_at_ms = 0;
+    r->crowded_at_ms = 0;
+}
+
 /* Has everybody answered whose programmes are still good? */
 static bool all_agree(const struct release *r, const struct release_ask *a)
 {

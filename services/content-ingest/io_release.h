@@ -80,6 +80,9 @@ void release_signer(struct release *r,
                     const char *principal,
                     int64_t expires_at_ms);
 
+/* This scheduler is believed no more: nobody waits for its word. */
+void release_revoked(struct release *r, const char *principal);
+
 /* Ask; cb comes once, never within the call. only: nothing is promised; else,
  * when the answer is RELEASE_FREE, the scheduler takes no bulletin for it for
  * 2 * RELEASE_FRESH_MS. LOA_EBUSY: too many questions are open, or the broker

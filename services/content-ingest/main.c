@@ -71,6 +71,7 @@ static void wire_modules(struct app *a)
     a->needs_io.needs = &a->needs;
     a->needs_io.own_area = s->identity.leaf.area;
     a->needs_io.signer = feed_signer;
+    a->needs_io.revoked = feed_revoked;
     a->needs_io.changed = feed_needs_changed;
     a->sender.mqtt = &s->mqtt;
     a->sender.push = &a->push;
@@ -116,8 +117,9 @@ static void list_areas(void *data, struct retained_plan *plan)
 {
     const struct app *a = data;
 
-    for (uint32_t i = 0; i < a->needs.areas_n; i++)
-        if (retained_plan_add(plan, a->needs.areas[i].path) != LOA_OK)
+    for (uint32_t i = 0; i < a->needs.areas_top; i++)
+        if (a->needs.areas[i].used &&
+            retained_plan_add(plan, a->needs.areas[i].path) != LOA_OK)
             return; /* As many as the tables hold: it cannot be. */
 }
 
@@ -208,6 +210,7 @@ int main(int argc, char *argv[])
         .request_type = LOA_TYPE_CONTENT_REQUEST,
         .answer_type = LOA_TYPE_CONTENT_ANSWER,
         .start = start,
+        .trust_changed = feed_trust,
         .connected = connected,
         .message = messages_take,
         .collect = collect,

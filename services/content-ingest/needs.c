@@ -23,10 +23,10 @@ static uint32_t key_bucket(const uint8_t *key)
 
 void needs_init(struct needs *n)
 {
-    n->areas_n = n->contents_n = n->contents_top = 0;
+    n->areas_n = n->areas_top = n->contents_n = n->contents_top = 0;
     n->dirty_n = n->dirty_cursor = 0;
     n->needs_n = n->needs_top = 0;
-    n->contents_free = n->needs_free = n->todo = NEEDS_NONE;
+    n->areas_free = n->contents_free = n->needs_free = n->todo = NEEDS_NONE;
     n->todo_n = 0;
     for (size_t i = 0; i < NEEDS_BUCKETS; i++)
         n->area_buckets[i] = n->hash_buckets[i] = n->stream_buckets[i] =
@@ -49,11 +49,21 @@ static uint32_t area_get(struct needs *n, const char *path)
     uint32_t i = needs_find_area(n, path), bucket;
     struct need_area *a;
 
-    if (i != NEEDS_NONE || n->areas_n == NEED_AREAS_MAX)
+    if (i != NEEDS_NONE)
         return i;
-    i = n->areas_n++;
+    if (n->areas_free != NEEDS_NONE) {
+        i = n->areas_free;
+        n->areas_free = n->areas[i].chain;
+    } else if (n->areas_top < NEED_AREAS_MAX) {
+        i = n->areas_top++;
+    } else {
+        return NEEDS_NONE;
+    }
+    n->areas_n++;
     a = &n->areas[i];
     memset(a, 0, sizeof *a);
+    a->used = true;
+    a->signer = NEEDS_NONE;
     assert(strlen(path) < sizeof a->path);
     memcpy(a->path, path, strlen(path) + 1);
     a->first = NEEDS_NONE;
@@ -61,6 +71,21 @@ static uint32_t area_get(struct needs *n, const char *path)
     a->chain = n->area_buckets[bucket];
     n->area_buckets[bucket] = i;
     return i;
+}
+
+void needs_free_area(struct needs *n, struct need_area *area)
+{
+    uint32_t i = (uint32_t)(area - n->areas);
+    uint32_t *at = &n->area_buckets[area_bucket(area->path)];
+
+    assert(area->used && needs_area_over(area) && !area->dirty);
+    while (*at != i)
+        at = &n->areas[*at].chain;
+    *at = area->chain;
+    area->used = false;
+    area->chain = n->areas_free;
+    n->areas_free = i;
+    n->areas_n--;
 }
 
 void needs_mark_dirty(struct needs *n, struct need_area *area)
@@ -77,7 +102,7 @@ struct need_area *needs_take_dirty(struct needs *n)
         return NULL;
     do {
         a = &n->areas[n->dirty_cursor];
-        n->dirty_cursor = (n->dirty_cursor + 1) % n->areas_n;
+        n->dirty_cursor = (n->dirty_cursor + 1) % n->areas_top;
     } while (!a->dirty);
     a->dirty = false;
     n->dirty_n--;
@@ -184,37 +209,6 @@ void needs_content(struct needs *n,
 }
 
 /* --- needs ---------------------------------------------------------------- */
-
-uint32_t needs_of(const struct needs *n, uint32_t area, uint32_t content)
-{
-    uint32_t i = n->areas[area].first;
-
-    while (i != NEEDS_NONE && n->needs[i].content != content)
-        i = n->needs[i].in_area;
-    return i;
-}
-
-uint32_t needs_covering(const struct needs *n,
-                        const char *path,
-                        uint32_t content,
-                        bool above)
-{
-    char outer[LOA_AREA_CAP];
-    size_t depth = loa_area_depth(path) - above;
-
-    for (; depth > 0; depth--) {
-        uint32_t area, need;
-
-        loa_area_prefix(path, depth, outer);
-        area = needs_find_area(n, outer);
-        if (area == NEEDS_NONE)
-            continue;
-        need = needs_of(n, area, content);
-        if (need != NEEDS_NONE)
-            return need;
-    }
-    return NEEDS_NONE;
-}
 
 static void todo_add(struct needs *n, uint32_t i)
 {
@@ -404,23 +398,41 @@ int needs_programme(struct needs *n,
             n->needs[i].stale = false;
     }
     area_sweep(n, a, INT64_MIN);
+    a->signer = NEEDS_NONE;
     needs_mark_dirty(n, a);
     return rv;
 }
 
-bool needs_unheard(const struct needs *n, int64_t now_at_ms)
+/* --- signers -------------------------------------------------------------- */
+
+static void area_forget(struct needs *n, struct need_area *a)
 {
-    for (uint32_t i = 0; i < n->areas_n; i++)
-        if (!n->areas[i].heard && n->areas[i].version != 0 &&
-            n->areas[i].expires_at_ms > now_at_ms)
-            return true;
-    return false;
+    area_sweep(n, a, INT64_MAX);
+    a->version = 0;
+    a->expires_at_ms = 0;
+    a->signer = NEEDS_NONE;
+    needs_mark_dirty(n, a);
 }
+
+size_t needs_forget_signer(struct needs *n, uint32_t signer)
+{
+    size_t forgotten_n = 0;
+
+    for (uint32_t i = 0; i < n->areas_top; i++)
+        if (n->areas[i].used && n->areas[i].signer == signer) {
+            area_forget(n, &n->areas[i]);
+            forgotten_n++;
+        }
+    return forgotten_n;
+}
+
+/* --- at start, and in time ------------------------------------------------ */
 
 int needs_restore_area(struct needs *n,
                        const char *area,
                        uint64_t version,
-                       int64_t expires_at_ms)
+                       int64_t expires_at_ms,
+                       uint32_t signer)
 {
     uint32_t index = area_get(n, area);
 
@@ -428,6 +440,7 @@ int needs_restore_area(struct needs *n,
         return LOA_EBUSY;
     n->areas[index].version = version;
     n->areas[index].expires_at_ms = expires_at_ms;
+    n->areas[index].signer = signer;
     return LOA_OK;
 }
 
@@ -444,11 +457,18 @@ size_t needs_expire(struct needs *n, int64_t now_at_ms)
 {
     size_t dropped_n = 0, here_n;
 
-    for (uint32_t i = 0; i < n->areas_n; i++) {
-        here_n = area_sweep(n, &n->areas[i], now_at_ms);
+    for (uint32_t i = 0; i < n->areas_top; i++) {
+        struct need_area *a = &n->areas[i];
+
+        if (!a->used)
+            continue;
+        here_n = area_sweep(n, a, now_at_ms);
         if (here_n > 0)
-            needs_mark_dirty(n, &n->areas[i]);
+            needs_mark_dirty(n, a);
         dropped_n += here_n;
+        /* It is refused as expired should it come again. */
+        if (a->first == NEEDS_NONE && a->expires_at_ms <= now_at_ms)
+            area_forget(n, a);
     }
     return dropped_n;
 }

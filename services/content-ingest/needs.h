@@ -34,9 +34,11 @@ struct need_area {
     uint64_t version;      /* Of the newest programme; 0: none yet. */
     int64_t expires_at_ms; /* Of that programme. */
     uint32_t first;        /* Its needs; NEEDS_NONE: none. */
-    uint32_t chain;        /* Same bucket. */
-    bool dirty;            /* Differs from what the database holds. */
-    bool heard;            /* It came since we started: its signer is known. */
+    uint32_t chain;        /* Same bucket; free ones: the next. */
+    uint32_t signer;       /* In signers.h; NEEDS_NONE: not known. */
+    bool used;
+    bool dirty; /* Differs from what the database holds. */
+    bool heard; /* It came since we started: its signer is known. */
 };
 
 struct need_content {
@@ -66,11 +68,11 @@ struct needs {
     uint32_t area_buckets[NEEDS_BUCKETS];
     uint32_t hash_buckets[NEEDS_BUCKETS];
     uint32_t stream_buckets[NEEDS_BUCKETS];
-    uint32_t areas_n;                  /* Areas are never forgotten. */
+    uint32_t areas_n, areas_top;       /* Used; used or free below. */
     uint32_t contents_n, contents_top; /* Used; used or free below. */
     uint32_t needs_n, needs_top;
-    uint32_t contents_free, needs_free; /* Chains of free ones. */
-    uint32_t todo, todo_n;              /* Chain of those not pushed. */
+    uint32_t areas_free, contents_free, needs_free; /* Chains of free ones. */
+    uint32_t todo, todo_n; /* Chain of those not pushed. */
     uint32_t dirty_n, dirty_cursor;
 };
 
@@ -79,6 +81,11 @@ void needs_init(struct needs *n);
 
 /* No version is believed that is further ahead of now: as on devices. */
 #define NEEDS_AHEAD_MS INT64_C(86400000)
+
+/* No programme is believed for longer, whatever it says: schedulers reach at
+ * most 61 days ahead, their programmes are good for a day more, and their clock
+ * may be one ahead. */
+#define NEEDS_LIFE_MS (63 * INT64_C(86400000))
 
 /* A programme that was believed takes the place of the area's older one. One
  * that was taken and is too far ahead now, as the clock was, counts as none.
@@ -95,6 +102,27 @@ LOA_MUST_CHECK int needs_programme(struct needs *n,
                                    size_t items_n,
                                    int64_t now_at_ms);
 
+/* Who signed the programme that was just given to needs_programme(), unless it
+ * was an old one. */
+void needs_sign(struct needs *n,
+                const char *area,
+                uint64_t version,
+                uint32_t signer);
+
+/* Forget all programmes of this signer, as if they had never come: the areas
+ * become dirty and are over. Returns how many. */
+size_t needs_forget_signer(struct needs *n, uint32_t signer);
+
+/* Which signers have programmes: a bit for each index below 64. */
+uint64_t needs_signers(const struct needs *n);
+
+/* Nothing is known of the area any more: its programme is over or forgotten.
+ * Its rows may go, and when they have, needs_free_area(). */
+bool needs_area_over(const struct need_area *area);
+
+/* Give up the place of an area that is over and not dirty. */
+void needs_free_area(struct needs *n, struct need_area *area);
+
 /* Is there an area whose newest programme is still good, and which we know from
  * the database alone? */
 bool needs_unheard(const struct needs *n, int64_t now_at_ms);
@@ -103,7 +131,8 @@ bool needs_unheard(const struct needs *n, int64_t now_at_ms);
 LOA_MUST_CHECK int needs_restore_area(struct needs *n,
                                       const char *area,
                                       uint64_t version,
-                                      int64_t expires_at_ms);
+                                      int64_t expires_at_ms,
+                                      uint32_t signer);
 LOA_MUST_CHECK int needs_restore(struct needs *n,
                                  const char *area,
                                  const struct need_item *item);
@@ -114,7 +143,8 @@ void needs_content(struct needs *n,
                    const uint8_t stream_key[LOA_KEY_BYTES],
                    uint32_t packets_n);
 
-/* Forget what is past; its areas become dirty. Returns how many went. */
+/* Forget what is past, and programmes that have expired; their areas become
+ * dirty. Returns how many needs went. */
 size_t needs_expire(struct needs *n, int64_t now_at_ms);
 
 /* The content was sent to the whole area of `need`: mark it there and below. */

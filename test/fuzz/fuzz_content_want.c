@@ -1,5 +1,5 @@
 /* link: services/content-ingest/want.c services/content-ingest/needs.c
- * services/content-ingest/push.c */
+ * services/content-ingest/needs_look.c services/content-ingest/push.c */
 /* Property: a packet goes out only if it was asked for after it last went out,
  * at most once in a window, only to an area that needs it; and in the end
  * nothing is left. Programmes come and go meanwhile. */

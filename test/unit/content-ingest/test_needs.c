@@ -95,9 +95,10 @@ static void test_signers_are_unknown_after_a_start(void)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         needs_init(&needs);
         CHECK_INT("none", needs_unheard(&needs, NOW_MS), false);
-        CHECK_INT("loaded",
-                  needs_restore_area(&needs, "vn/08", 7, NOW_MS + 1000),
-                  LOA_OK);
+        CHECK_INT(
+            "loaded",
+            needs_restore_area(&needs, "vn/08", 7, NOW_MS + 1000, NEEDS_NONE),
+            LOA_OK);
         CHECK_INT("unheard", needs_unheard(&needs, NOW_MS + 999), true);
         CHECK_INT("over", needs_unheard(&needs, NOW_MS + 1000), false);
         CHECK_INT(rows[i].what,
