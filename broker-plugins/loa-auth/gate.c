@@ -101,6 +101,20 @@ static const char *join(struct gate *g,
     return NULL;
 }
 
+void gate_reload(struct gate *g)
+{
+    g->reloading = true;
+}
+
+/* Whoever must go is cut by the sweep, as always, and may leave his will. */
+bool gate_asks_again(struct gate *g, const struct login_request *r)
+{
+    const struct session *s = session_find(&g->sessions, r->client);
+
+    return g->reloading && s != NULL && s->state == SESSION_LIVE &&
+           r->client_id != NULL && strcmp(s->client_id, r->client_id) == 0;
+}
+
 const char *gate_login(struct gate *g, const struct login_request *r)
 {
     const struct login_judge judge = {g->rules, &g->trust, &g->arena, &g->seen};
@@ -322,6 +336,7 @@ size_t gate_tick(struct gate *g,
 
     g->now_ms = now_ms;
     g->leaving = NULL;
+    g->reloading = false;
     if (monotonic_ms - g->sweep_ms < GATE_SWEEP_MS)
         return 0;
     g->sweep_ms = monotonic_ms;

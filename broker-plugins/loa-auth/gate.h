@@ -66,6 +66,7 @@ struct gate {
     int64_t remembered_until_ms; /* Wall time: no mark holds longer. */
     int64_t now_ms;              /* Wall time, as of the last call that told. */
     int64_t enrol_whole_at_ms;   /* Wall time: the burst is whole again. */
+    bool reloading;              /* Until the next TICK. */
     size_t sweep_at;             /* Next row. */
     int64_t sweep_ms;            /* Monotonic time of the last sweep. */
     struct loa_arena arena;
@@ -85,6 +86,14 @@ void gate_init(struct gate *g,
  * told_will is its topic; said once). */
 LOA_MUST_CHECK const char *gate_login(struct gate *g,
                                       const struct login_request *r);
+
+/* RELOAD: until the next TICK the broker asks BASIC_AUTH again about everybody
+ * who is in, with the password that he used up. */
+void gate_reload(struct gate *g);
+
+/* Is r about one of those? Then he stays in: gate_login() is not to be called.
+ */
+bool gate_asks_again(struct gate *g, const struct login_request *r);
 
 /* DISCONNECT. */
 void gate_gone(struct gate *g, const void *client);

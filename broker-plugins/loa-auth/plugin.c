@@ -100,6 +100,16 @@ static void report_rest(struct plugin *p, int64_t now_ms)
 
 /* --- events --------------------------------------------------------------- */
 
+/* After RELOAD this broker asks also about sessions whose connection is over. A
+ * refusal would put them a second time on its list of those that expire, and it
+ * would use one after it has freed it. Before the next TICK it reads no CONNECT
+ * but from WebSockets, so whoever else is asked about was let in before. */
+static bool is_left_over(const struct plugin *p, struct mosquitto *client)
+{
+    return LIBMOSQUITTO_VERSION_NUMBER < 2001000 && p->gate->reloading &&
+           mosquitto_client_protocol(client) != mp_websockets;
+}
+
 /* With per_listener_settings true this broker never calls TICK, so nobody would
  * ever be cut off: then nobody gets in. Between a connection and its CONNECT
  * there is always a turn of the broker's loop. */
@@ -117,6 +127,9 @@ static int on_login(int event, void *event_data, void *userdata)
     const char *why = "per_listener_settings";
 
     (void)event;
+    if (p->ticking &&
+        (gate_asks_again(p->gate, &r) || is_left_over(p, ev->client)))
+        return MOSQ_ERR_SUCCESS;
     if (p->ticking)
         why = gate_login(p->gate, &r);
     report_login(p, &r, ev->client, why);
@@ -195,6 +208,17 @@ static int on_message(int event, void *event_data, void *userdata)
     if (p->state != NULL)
         io_state_put(p->state, pub.payload.data, pub.payload.len);
     return MOSQ_ERR_SUCCESS;
+}
+
+/* SIGHUP. Others may want to know of it too. */
+static int on_reload(int event, void *event_data, void *userdata)
+{
+    struct plugin *p = userdata;
+
+    (void)event;
+    (void)event_data;
+    gate_reload(p->gate);
+    return MOSQ_ERR_PLUGIN_DEFER;
 }
 
 static int on_disconnect(int event, void *event_data, void *userdata)
@@ -308,7 +332,7 @@ static int register_callbacks(struct plugin *p)
     } callbacks[] = {
         {MOSQ_EVT_BASIC_AUTH, on_login}, {MOSQ_EVT_ACL_CHECK, on_acl_check},
         {MOSQ_EVT_MESSAGE, on_message},  {MOSQ_EVT_DISCONNECT, on_disconnect},
-        {MOSQ_EVT_TICK, on_tick},
+        {MOSQ_EVT_TICK, on_tick},        {MOSQ_EVT_RELOAD, on_reload},
     };
 
     for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++)

@@ -1,6 +1,7 @@
 """Who gets into a real broker, and with which MQTT 5 code others are sent
 away. 0x87 is "not authorized"."""
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -368,6 +369,10 @@ def test_per_listener_settings_lets_nobody_in():
                            check=False)
         assert c.code == DENIED
         assert "why=per_listener_settings" in broker.log()
+        broker.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "Reloading" in broker.log(), "reloaded")
+        assert broker.connect(root.staff("lan", "vn"),
+                              check=False).code == DENIED
 
 
 def test_nothing_but_the_one_listener(w):

@@ -114,6 +114,30 @@ static void test_pushed_out_by_name(void)
     }
 }
 
+/* The broker's order: RELOAD, all who are in, TICK. */
+static void test_sighup_throws_everybody_out(void)
+{
+    struct login_request lan_again = {&clients[0], "lan", "lan", "", NOW};
+    struct login_request other = {&clients[1], "lan", "lan", "", NOW};
+    struct login_request renamed = {&clients[0], "lan-2", "lan", "", NOW};
+    struct login_request nameless = {&clients[0], NULL, "lan", "", NOW};
+    struct gate_kick kicks[GATE_KICKS_MAX];
+
+    setup();
+    expect("login", login(&clients[0], &lan, 0), "in");
+    CHECK_INT("not asked", gate_asks_again(g, &lan_again), false);
+    gate_reload(g);
+    CHECK_INT("stays", gate_asks_again(g, &lan_again), true);
+    CHECK_INT("another", gate_asks_again(g, &other), false);
+    CHECK_INT("another id", gate_asks_again(g, &renamed), false);
+    CHECK_INT("no id", gate_asks_again(g, &nameless), false);
+    CHECK_INT("tick", gate_tick(g, NOW, 0, kicks), 0);
+    CHECK_INT("over", gate_asks_again(g, &lan_again), false);
+    gate_reload(g);
+    gate_gone(g, &clients[0]);
+    CHECK_INT("gone", gate_asks_again(g, &lan_again), false);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -122,6 +146,7 @@ int main(void)
     test_strangers_fill_the_broker();
     test_filters_fill_the_broker();
     test_pushed_out_by_name();
+    test_sighup_throws_everybody_out();
     free(g);
     return CHECK_DONE();
 }
