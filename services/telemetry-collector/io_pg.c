@@ -20,7 +20,9 @@ const struct pg_stmt io_pg_stmts[] = {
               0, PG_ROWS, true},
     [COUNTS] = {"count_load",
                 "SELECT device, event::int, count(*) FROM receipt"
-                " WHERE at >= $1::timestamptz AND event BETWEEN 3 AND 6"
+                " WHERE at >= $1::timestamptz"
+                " AND at < $1::timestamptz + interval '24 hours'"
+                " AND event BETWEEN 3 AND 6"
                 " GROUP BY device, event",
                 1, PG_ROWS, true},
     [PARTITIONS] = {"partitions", "SELECT make_partitions($1::timestamptz)", 1,

@@ -184,7 +184,7 @@ void presence_count(struct presence *p,
 {
     int64_t day_ms = loa_civil_day_start(now_ms);
 
-    if (at_ms < day_ms)
+    if (at_ms < day_ms || at_ms >= day_ms + LOA_DAY_MS)
         return;
     if (d->counts_day_ms != day_ms) {
         memset(d->counts, 0, sizeof d->counts);

@@ -1,7 +1,10 @@
 """What one device, or whoever stole its key, may cost the collector: rows, lines
 of the log, and how long its word outlives the theft."""
+import time
+
 from loa_broker import wait_until
-from loa_identity import device
+from loa_identity import device, pb, services
+from loa_service import Asker
 from telemetry_fixtures import (AREA, World, postgres, raw,  # noqa: F401
                                 receipt)
 
@@ -123,3 +126,29 @@ def test_a_false_session_outlived_its_key(pg):
         w.service.start()
         assert abs(int(pg.one("SELECT session FROM telemetry.device"))
                    - now - 86400) < 3600
+
+
+def test_receipts_of_tomorrow_counted_today(pg):
+    """A loudspeaker whose clock is ahead was counted when it spoke, and again
+    after each restart until its day was over."""
+    tomorrow_us = (time.time_ns() // 1000) + 86400 * 1000000
+    with World(pg) as w:
+        w.service.start()
+        pole = w.ministry.device("pole_1", AREA)
+        lan = w.ministry.staff("lan", "vn/08")
+        assert w.client.subscribe(f"loa/1/down/ack/{AREA}/@pole_1") == 1
+
+        def finished():
+            asker = Asker(w.broker.connect(lan), lan)
+            sent, _ = asker.send("telemetry-collector",
+                                 pb.TYPE_TELEMETRY_REQUEST,
+                                 services.TelemetryRequest(
+                                     summary=services.SummaryFind()))
+            return [s.finished_today_n for s in asker.wait(
+                sent, services.TelemetryAnswer).summaries]
+        w.receipts(pole, raw(receipt(1, at_us=tomorrow_us)))
+        assert w.ack(pole).committed_sequence == 1
+        assert finished() == [0, 0]  # vn/08 and vn/08/070
+        w.service.kill()
+        w.service.start()
+        assert finished() == [0, 0]

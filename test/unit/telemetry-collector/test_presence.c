@@ -207,6 +207,25 @@ static void test_a_false_session_outlived_its_key(void)
               presence_state(&p, d, PRESENCE_ONLINE, now_s, none), false);
 }
 
+/* Of a clock that was ahead: counted today, and on its own day again. */
+static void test_events_of_tomorrow_counted_today(void)
+{
+    static struct summary s[4];
+    int64_t day_ms = loa_civil_day_start(DAY0_MS);
+    struct device *d;
+
+    reset();
+    d = presence_touch(&p, "pole_1", "vn", DAY0_MS);
+    presence_count(&p, d, PRESENCE_FINISHED, day_ms - 1, DAY0_MS);
+    presence_count(&p, d, PRESENCE_FINISHED, day_ms + LOA_DAY_MS, DAY0_MS);
+    presence_summaries(&p, DAY0_MS, s, 4);
+    CHECK_INT("none", s[0].counts[PRESENCE_FINISHED], 0);
+    presence_count(&p, d, PRESENCE_FINISHED, day_ms, DAY0_MS);
+    presence_count(&p, d, PRESENCE_FINISHED, day_ms + LOA_DAY_MS - 1, DAY0_MS);
+    presence_summaries(&p, DAY0_MS, s, 4);
+    CHECK_INT("two", s[0].counts[PRESENCE_FINISHED], 2);
+}
+
 /* They were dropped, and nobody was told. */
 static void test_devices_beyond_the_maximum_are_counted(void)
 {
@@ -231,6 +250,7 @@ int main(void)
     test_summaries();
     test_silent_one_seemed_online_after_the_clock_was_ahead();
     test_a_false_session_outlived_its_key();
+    test_events_of_tomorrow_counted_today();
     test_devices_beyond_the_maximum_are_counted();
     return CHECK_DONE();
 }
