@@ -159,6 +159,34 @@ static int run_show(struct ctl *c)
     return rc;
 }
 
+/* Registries before this one counted no certificates. */
+static void show_revoked(const struct ctl *c,
+                         const char *id,
+                         const Loa__V1__RegistryAnswer *a)
+{
+    unsigned n = a->changed_n + a->unchanged_n;
+    unsigned long long list = a->revocation_number;
+
+    if (c->json)
+        out_json(json_pack("{s:s,s:o,s:i}", "revoked", id, "number",
+                           json_time((int64_t)list), "certificates", (int)n));
+    else if (list == 0)
+        printf(c->english ? "%s is revoked; its one-time code is void (it "
+                            "was never enrolled)\n"
+                          : "%s đã bị thu hồi, mã dùng một lần đã huỷ (chưa "
+                            "từng ghi danh)\n",
+               id);
+    else if (n == 0)
+        printf(c->english ? "%s is revoked (list %llu)\n"
+                          : "%s đã bị thu hồi (danh sách số %llu)\n",
+               id, list);
+    else
+        printf(c->english
+                   ? "%s is revoked (list %llu, certificates: %u)\n"
+                   : "%s đã bị thu hồi (danh sách số %llu, chứng thư: %u)\n",
+               id, list, n);
+}
+
 static int run_revoke(struct ctl *c)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
@@ -172,24 +200,8 @@ static int run_revoke(struct ctl *c)
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_REVOKE;
     q.revoke = &revoke;
     rc = link_ask(c, LINK_REGISTRY, &q.base, &m);
-    if (rc == CTL_OK) {
-        unsigned long long n =
-            ((Loa__V1__RegistryAnswer *)m)->revocation_number;
-        if (c->json)
-            out_json(json_pack("{s:s,s:o}", "revoked", revoke.principal,
-                               "number", json_time((int64_t)n)));
-        else if (n == 0)
-            printf(c->english
-                       ? "%s is revoked; its one-time code is void (it "
-                         "was never enrolled)\n"
-                       : "%s đã bị thu hồi, mã dùng một lần đã huỷ (chưa "
-                         "từng ghi danh)\n",
-                   revoke.principal);
-        else
-            printf(c->english ? "%s is revoked (list %llu)\n"
-                              : "%s đã bị thu hồi (danh sách số %llu)\n",
-                   revoke.principal, n);
-    }
+    if (rc == CTL_OK)
+        show_revoked(c, revoke.principal, (Loa__V1__RegistryAnswer *)m);
     if (m != NULL)
         protobuf_c_message_free_unpacked(m, NULL);
     return rc;

@@ -45,10 +45,14 @@ static void on_request(void *data, struct rpc_call *call, struct loa_bytes body)
 
     (void)data;
     loa_arena_reset(&app.arena);
-    if (wire_request(&app.arena, body, &q, &why) == LOA_OK)
-        jobs_feed(&app.jobs, &ev, call, NULL);
-    else
+    if (wire_request(&app.arena, body, &q, &why) != LOA_OK) {
         rpc_refuse(call, (Loa__V1__Status__Code)why.code, why.vi, why.en);
+        return;
+    }
+    ev.type = REGISTRY_SEEN;
+    jobs_feed(&app.jobs, &ev, NULL, NULL);
+    ev.type = REGISTRY_REQUEST;
+    jobs_feed(&app.jobs, &ev, call, NULL);
 }
 
 /* The envelope of a device that has no certificate: signed by the key that it

@@ -196,6 +196,9 @@ void registry_step(struct registry *r,
     up->answer.next = "";
     up->drop_n = up->revoked_n = up->certificate_len = 0;
     switch (ev->type) {
+        case REGISTRY_SEEN:
+            registry_principal_seen(r, ev, up);
+            break;
         case REGISTRY_REQUEST:
             on_request(r, ev, up);
             break;

@@ -74,6 +74,7 @@ struct registry_enrol {
 };
 
 enum registry_event_type {
+    REGISTRY_SEEN,     /* who: somebody is about to ask. No answer. */
     REGISTRY_REQUEST,  /* who, message_id, request. */
     REGISTRY_ENROL,    /* enrol. */
     REGISTRY_IMPORTED, /* The update with a plan is committed. */
@@ -101,6 +102,7 @@ struct registry_answer {
     const char *next;
     char code[LOA_CODE_CAP];
     uint64_t version, revocation_number;
+    /* Areas of an import; certificates newly on the list, or there before. */
     uint32_t added_n, changed_n, unchanged_n;
 };
 
@@ -213,6 +215,9 @@ void registry_enrol(struct registry *r,
 void registry_principal_add(struct registry *r,
                             const struct registry_event *ev,
                             struct registry_update *up);
+void registry_principal_seen(struct registry *r,
+                             const struct registry_event *ev,
+                             struct registry_update *up);
 void registry_principal_find(struct registry *r,
                              const struct registry_event *ev,
                              struct registry_update *up);

@@ -98,13 +98,32 @@ static int judge_name(struct registry *r,
     return LOA_OK;
 }
 
+static struct principal *keep(struct registry *r,
+                              const struct loa_certificate *leaf)
+{
+    struct principal new = {0};
+
+    new.serial = leaf->serial;
+    new.role = leaf->role;
+    new.powers = leaf->powers;
+    new.not_after_ms =
+        leaf->not_after_ms < YEAR_10000_MS ? leaf->not_after_ms : YEAR_10000_MS;
+    memcpy(new.issuer, leaf->issuer, LOA_KEY_BYTES);
+    memcpy(new.key, leaf->subject, LOA_KEY_BYTES);
+    memcpy(new.id, leaf->principal, sizeof new.id);
+    memcpy(new.name, leaf->name, sizeof new.name);
+    memcpy(new.service, leaf->service, sizeof new.service);
+    memcpy(new.area, leaf->area, sizeof new.area);
+    return principals_add(&r->principals, &new);
+}
+
 void registry_principal_add(struct registry *r,
                             const struct registry_event *ev,
                             struct registry_update *up)
 {
     struct refusal *why = &up->answer.status;
     struct loa_certificate leaf;
-    struct principal new = {0}, *p;
+    struct principal *p;
 
     if (judge_chain(r, ev, &leaf, why) != LOA_OK)
         return;
@@ -124,18 +143,7 @@ void registry_principal_add(struct registry *r,
     }
     if (judge_name(r, ev, &leaf, why) != LOA_OK)
         return;
-    new.serial = leaf.serial;
-    new.role = leaf.role;
-    new.powers = leaf.powers;
-    new.not_after_ms =
-        leaf.not_after_ms < YEAR_10000_MS ? leaf.not_after_ms : YEAR_10000_MS;
-    memcpy(new.issuer, leaf.issuer, LOA_KEY_BYTES);
-    memcpy(new.key, leaf.subject, LOA_KEY_BYTES);
-    memcpy(new.id, leaf.principal, sizeof new.id);
-    memcpy(new.name, leaf.name, sizeof new.name);
-    memcpy(new.service, leaf.service, sizeof new.service);
-    memcpy(new.area, leaf.area, sizeof new.area);
-    p = principals_add(&r->principals, &new);
+    p = keep(r, &leaf);
     if (p == NULL) {
         refuse(why, REFUSAL_TOO_LARGE, "Sổ đăng ký đã đầy: %d chứng thư.",
                "The registry is full: %d certificates.", PRINCIPALS_MAX);
@@ -143,6 +151,26 @@ void registry_principal_add(struct registry *r,
     }
     up->principal = up->answer.principal = p;
     up->flags |= REGISTRY_WRITE | REGISTRY_SAVE_PRINCIPAL;
+}
+
+/* Who is known and was certified again need not be made known again, once they
+ * have asked anything: else a revocation would leave them the new certificate.
+ * What cannot be kept is only not kept; nobody waits for an answer. */
+void registry_principal_seen(struct registry *r,
+                             const struct registry_event *ev,
+                             struct registry_update *up)
+{
+    const struct loa_certificate *who = ev->who;
+    struct refusal why;
+
+    if (principals_newest(&r->principals, who->principal) == NULL ||
+        principals_find(&r->principals, who->issuer, who->serial) != NULL ||
+        !loa_area_within(who->area, r->conf.identity->leaf.area) ||
+        judge_name(r, ev, who, &why) != LOA_OK)
+        return;
+    up->principal = keep(r, who);
+    if (up->principal != NULL)
+        up->flags = REGISTRY_WRITE | REGISTRY_SAVE_PRINCIPAL;
 }
 
 /* --- finding -------------------------------------------------------------- */
@@ -221,8 +249,11 @@ static int take(struct registry *r,
 {
     struct refusal *why = &up->answer.status;
 
-    if (e->not_after_ms <= ev->now_ms - LOA_SKEW_MS ||
-        revoked_has(&r->revoked, e->issuer, e->serial))
+    if (revoked_has(&r->revoked, e->issuer, e->serial)) {
+        up->answer.unchanged_n++;
+        return LOA_OK;
+    }
+    if (e->not_after_ms <= ev->now_ms - LOA_SKEW_MS)
         return LOA_OK;
     if (is_own_chain(r, e->issuer, e->serial))
         return refuse(why, REFUSAL_IN_USE,
@@ -310,6 +341,22 @@ static int list_all(struct registry *r,
     return LOA_OK;
 }
 
+/* Of a device at least the code and the key are void; a person of whom nothing
+ * is on the list is not revoked, and nobody should be told so. */
+static int judge_any(const struct registry_event *ev,
+                     const struct device *d,
+                     struct registry_update *up)
+{
+    if (d != NULL || up->revoked_n + up->answer.unchanged_n > 0)
+        return LOA_OK;
+    return refuse(&up->answer.status, REFUSAL_EXPIRED,
+                  "Mọi chứng thư đã biết của %s đều đã hết hạn, nên không thu "
+                  "hồi gì; nếu có chứng thư mới hơn thì hãy thêm nó trước.",
+                  "Every certificate of %s that is known has ended, so nothing "
+                  "was revoked; if there is a newer one, add it first.",
+                  ev->request->revoke.principal);
+}
+
 static void mark(struct registry *r, const char *id, struct device *d)
 {
     if (d != NULL)
@@ -356,7 +403,7 @@ void registry_revoke(struct registry *r,
     }
     if ((d != NULL && take_device(r, ev, d, up) != LOA_OK) ||
         take_principals(r, ev, id, up) != LOA_OK ||
-        list_all(r, ev, up) != LOA_OK)
+        judge_any(ev, d, up) != LOA_OK || list_all(r, ev, up) != LOA_OK)
         return;
     mark(r, id, d);
     up->device = d;
@@ -366,7 +413,8 @@ void registry_revoke(struct registry *r,
                  (d != NULL ? REGISTRY_SAVE_DEVICE : 0u);
     if (up->revoked_n > 0)
         registry_sign_list(r, ev->now_ms, up);
+    up->answer.changed_n = (uint32_t)up->revoked_n;
     /* A device without a certificate has none on the list. */
-    if (up->revoked_n > 0 || d == NULL || d->enrolled_at_ms != 0)
+    if (d == NULL || d->enrolled_at_ms != 0)
         up->answer.revocation_number = r->trust_number;
 }

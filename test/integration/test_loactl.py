@@ -484,7 +484,10 @@ def test_issue_says_what_it_issued(province):
 
 def test_revoked_is_marked(province):
     p = province
-    p.loactl("admin", "device", "revoke", "gone")
+    done = p.loactl("admin", "device", "revoke", "gone")
+    assert done["certificates"] == 1 and done["number"] > 0
+    done = ctl(p, "device", "revoke", "gone", who="admin")
+    assert "certificates: 1)" in done.stdout, done.stdout
     listed = ctl(p, "status", who="admin").stdout
     assert "PLAYS" in listed
     assert [x for x in listed.split("\n") if "REVOKED" in x][0].startswith(

@@ -82,6 +82,23 @@ def test_principals_are_added_found_and_revoked(w, registrar):
         principal="nobody")).status.code == NOT_FOUND
 
 
+def test_a_renewed_certificate_is_revoked_with_the_old_one(w, registrar):
+    """The registry listed only certificates that it had been given, and said
+    "revoked": whoever had been certified again since went on with the new
+    one. It is enough that they asked the registry anything."""
+    old, new = (w.province.staff("lan", "vn/08", powers=SCHEDULE, seed=bytes(32))
+                for _ in range(2))
+    assert old.key == new.key and old.body.serial != new.body.serial
+    assert w.ask(registrar, principal_add=registry.PrincipalAdd(
+        certificates=old.certificates)).status.code == OK
+    w.ask(new, area_find=registry.AreaFind(text="vn"))
+    w.restart()
+    live = w.broker.connect(new)
+    a = w.ask(registrar, revoke=registry.Revoke(principal="lan"))
+    assert (a.status.code, a.changed_n) == (OK, 2), a
+    live.wait_closed()
+
+
 def test_a_revoked_device_is_cut_off_and_may_come_back_with_a_new_key(
         w, registrar):
     w.import_csv(registrar, read(SAMPLE))

@@ -340,6 +340,67 @@ static void test_too_many_of_a_name(void)
     CHECK_INT("none revoked", registry.revoked.entries_n, 0);
 }
 
+/* Somebody asks the registry anything. */
+static void seen(const char *name,
+                 const char *area,
+                 uint8_t key_n,
+                 uint64_t serial)
+{
+    struct loa_key key = world_key(key_n);
+    size_t len;
+    struct loa_certificate who =
+        world_certificate(&authority_key, &key, name, area, LOA_ROLE_STAFF,
+                          LOA_POWER_SCHEDULE, serial, chain_store, &len);
+    struct registry_event ev = {
+        .type = REGISTRY_SEEN, .now_ms = NOW, .who = &who};
+
+    memcpy(who.issuer, authority_key.public_key, LOA_KEY_BYTES);
+    registry_step(&registry, &ev, &update);
+}
+
+/* "Revoked", said the registry, and her renewed certificate went on working:
+ * it listed only what it had been given. */
+static void test_renewed_principal_is_revoked(void)
+{
+    world_reset();
+    seen("an", "vn/08", 20, 7);
+    CHECK_INT("not known", update.flags, 0);
+    add("an", "vn/08", 20, 7);
+    seen("an", "vn/08", 20, 7);
+    CHECK_INT("known already", update.flags, 0);
+    seen("an", "vn/08", 20, 8);
+    CHECK_INT("renewed", update.flags,
+              REGISTRY_WRITE | REGISTRY_SAVE_PRINCIPAL);
+    CHECK_INT("renewed", update.principal->serial, 8);
+    seen("an", "vn/08", 20, 8);
+    CHECK_INT("once", update.flags, 0);
+    CHECK_INT("both", revoke("vn", STAFF, "an", NOW)->changed_n, 2);
+    CHECK_INT("both",
+              revoked_has(&registry.revoked, authority_key.public_key, 8), 1);
+    CHECK_INT("again", revoke("vn", STAFF, "an", NOW)->unchanged_n, 2);
+    CHECK_INT("again", update.answer.changed_n, 0);
+    registry.principals.principals_n = PRINCIPALS_MAX;
+    seen("an", "vn/08", 20, 9);
+    CHECK_INT("full", update.flags, 0);
+    registry.principals.principals_n = 2;
+}
+
+/* "Revoked", with a list's number, though nothing was put on one. */
+static void test_ended_principal_is_not_called_revoked(void)
+{
+    int64_t late = NOW + 1001 * DAY;
+
+    world_reset();
+    add("an", "vn/08", 20, 7);
+    CHECK_INT("ended", revoke("vn", STAFF, "an", late)->status.code,
+              REFUSAL_EXPIRED);
+    CHECK_INT("ended", update.flags, REGISTRY_ANSWER);
+    CHECK_INT("ended", registry.principals.principals[0].revoked, 0);
+    revoke("vn", STAFF, "an", NOW);
+    CHECK_INT("on the list still", revoke("vn", STAFF, "an", late)->unchanged_n,
+              1);
+}
+
 static void test_own_chain(void)
 {
     struct registry_request q = {.what = REGISTRY_PRINCIPAL_ADD};
@@ -368,6 +429,8 @@ int main(void)
     test_issuers_have_shares_too();
     test_the_end_of_the_list_is_for_those_above();
     test_too_many_of_a_name();
+    test_renewed_principal_is_revoked();
+    test_ended_principal_is_not_called_revoked();
     test_own_chain();
     return CHECK_DONE();
 }
