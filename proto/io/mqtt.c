@@ -154,8 +154,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
         begin(m, m->addresses[0]);
 }
 
-/* The library resolves names while it blocks; we never let it wait for a name
- * server that is away. */
+/* The library resolves names while it blocks; it is given addresses, or a name
+ * in a worker. */
 static void resolve(struct mqtt *m)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -209,7 +209,7 @@ static void on_misc(uv_timer_t *timer)
 
     if (c == NULL || m->lost)
         return;
-    rc = mosquitto_loop_misc(c->mosq);
+    rc = c->working ? MOSQ_ERR_SUCCESS : mosquitto_loop_misc(c->mosq);
     if (rc == MOSQ_ERR_SUCCESS && !m->connected &&
         uv_now(m->loop) >= m->connect_deadline_ms)
         rc = MOSQ_ERR_CONN_LOST;

@@ -1,5 +1,6 @@
 #include "proto/io/mqtt_conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,7 +24,7 @@ void mqtt_conn_watch(struct mqtt *m)
     struct mqtt_conn *c = m->conn;
     int events = UV_READABLE;
 
-    if (c == NULL || m->lost)
+    if (c == NULL || m->lost || c->working)
         return;
     if (!c->writable || mosquitto_want_write(c->mosq))
         events |= UV_WRITABLE;
@@ -50,6 +51,8 @@ void mqtt_conn_let_go(struct mqtt *m)
         return;
     m->conn = NULL;
     c->m = NULL;
+    if (c->working)
+        return; /* on_connecting_done() frees it. */
     if (c->polled)
         uv_poll_stop(&c->poll); /* Before the library closes the socket. */
     if (mosquitto_socket(c->mosq) >= 0)
@@ -305,6 +308,60 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     mqtt_conn_watch(m);
 }
 
+static void connect_now(struct mqtt_conn *c)
+{
+    c->rc = mosquitto_connect_async(c->mosq, c->host, c->port, c->keepalive_s);
+}
+
+static void watch_new(struct mqtt_conn *c)
+{
+    struct mqtt *m = c->m;
+
+    if (c->rc == MOSQ_ERR_SUCCESS &&
+        uv_poll_init(m->loop, &c->poll, mosquitto_socket(c->mosq)) == 0) {
+        c->polled = true;
+        c->poll.data = c;
+    } else if (c->rc == MOSQ_ERR_SUCCESS) {
+        c->rc = MOSQ_ERR_ERRNO;
+    }
+    if (c->rc != MOSQ_ERR_SUCCESS)
+        mqtt_mark_lost(m, c->rc);
+    mqtt_conn_watch(m);
+}
+
+static void on_connecting(uv_work_t *work)
+{
+    connect_now(work->data);
+}
+
+static void on_connecting_done(uv_work_t *work, int status)
+{
+    struct mqtt_conn *c = work->data;
+
+    (void)status; /* Nobody cancels it. */
+    c->working = false;
+    if (c->m != NULL) {
+        watch_new(c);
+    } else {
+        mosquitto_destroy(c->mosq);
+        free(c);
+    }
+}
+
+/* With TLS the library is given the name, which the certificate bears, and asks
+ * the name server once more; an answer that is lost must not stop the loop. */
+static void connect_begin(struct mqtt *m, struct mqtt_conn *c)
+{
+    c->working = mqtt_is_tls(m);
+    c->connecting.data = c;
+    if (c->working && uv_queue_work(m->loop, &c->connecting, on_connecting,
+                                    on_connecting_done) == 0)
+        return;
+    c->working = false;
+    connect_now(c);
+    watch_new(c);
+}
+
 int mqtt_conn_start(struct mqtt *m, const char *host)
 {
     struct mqtt_conn *c = calloc(1, sizeof *c);
@@ -317,23 +374,17 @@ int mqtt_conn_start(struct mqtt *m, const char *host)
         return LOA_ENOMEM;
     }
     c->m = m;
+    c->port = (int)m->conf.port;
+    c->keepalive_s = (int)m->conf.keepalive_s;
+    snprintf(c->host, sizeof c->host, "%s", host);
     m->conn = c;
     m->connack = false;
     m->unsent_len = 0;
     m->connect_deadline_ms = uv_now(m->loop) + CONNECT_MS_MAX;
     rc = set_up(m, c->mosq);
     if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_async(c->mosq, host, (int)m->conf.port,
-                                     (int)m->conf.keepalive_s);
-    if (rc == MOSQ_ERR_SUCCESS &&
-        uv_poll_init(m->loop, &c->poll, mosquitto_socket(c->mosq)) == 0) {
-        c->polled = true;
-        c->poll.data = c;
-    } else if (rc == MOSQ_ERR_SUCCESS) {
-        rc = MOSQ_ERR_ERRNO;
-    }
-    if (rc != MOSQ_ERR_SUCCESS)
+        connect_begin(m, c);
+    else
         mqtt_mark_lost(m, rc);
-    mqtt_conn_watch(m);
     return LOA_OK;
 }

@@ -9,11 +9,17 @@
 
 #include "proto/io/mqtt.h"
 
+#define MQTT_HOST_MAX 256
+
 /* Every connection has its own library handle and its own poll handle: closing
  * is asynchronous, and the next socket often gets the same number. */
 struct mqtt_conn {
     struct mqtt *m; /* NULL: let go, waiting to be freed. */
     struct mosquitto *mosq;
+    uv_work_t connecting;
+    char host[MQTT_HOST_MAX]; /* What connecting needs. */
+    int port, keepalive_s, rc;
+    bool working; /* A worker connects: nobody else touches mosq. */
     uv_poll_t poll;
     bool polled;   /* poll is initialised. */
     bool writable; /* The socket has been writable: TCP is through. */
@@ -21,8 +27,9 @@ struct mqtt_conn {
 
 bool mqtt_is_tls(const struct mqtt *m);
 
-/* Begin one connection; what fails here is lost at once, like any other.
- * LOA_ENOMEM: nothing was begun. */
+/* Begin one connection; host is an address, or with TLS a name, which the
+ * library resolves in a worker of the loop. What fails here is lost at once,
+ * like any other. LOA_ENOMEM: nothing was begun. */
 LOA_MUST_CHECK int mqtt_conn_start(struct mqtt *m, const char *host);
 
 /* Say goodbye, forget the connection, and free it when the loop allows. */

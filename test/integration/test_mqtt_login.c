@@ -1,6 +1,33 @@
 /* The MQTT client against a real Mosquitto: who is let in, and over what. */
 
+#include <dlfcn.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "mqtt_client.h"
+#include "proto/io/mqtt_conn.h"
+
+static pthread_t loop_thread;
+static atomic_int asked_on_loop, asked_elsewhere;
+
+/* In front of the C library's: in whose thread is a name asked for? */
+int getaddrinfo(const char *restrict name,
+                const char *restrict service,
+                const struct addrinfo *restrict hints,
+                struct addrinfo **restrict out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *,
+                struct addrinfo **);
+    bool numeric = strspn(name, "0123456789.") == strlen(name);
+
+    if (!numeric && pthread_equal(pthread_self(), loop_thread))
+        asked_on_loop++;
+    else if (!numeric)
+        asked_elsewhere++;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(name, service, hints, out);
+}
 
 static void write_file(const char *path, const char *text)
 {
@@ -123,18 +150,43 @@ static void test_tls(void)
         client_end(&c);
     }
     CHECK_INT("a foreign CA", c.connects, 0);
+    CHECK_INT("no name is resolved on the loop", asked_on_loop, 0);
+    CHECK_INT("but in a worker", asked_elsewhere, 2);
     client_init(&c, &b, MQTT_EXIT);
     c.conf.ca_file = "/nonexistent";
     CHECK_INT("no such file", mqtt_open(&c.mqtt, &loop, &c.conf), LOA_EINVAL);
     broker_stop(&b, SIGTERM);
 }
 
+/* Closed in the moment in which a worker has the connection. */
+static void test_closed_while_connecting(void)
+{
+    struct broker b = {0};
+    static struct client c;
+    char ca[300];
+
+    snprintf(ca, sizeof ca, "%s/ca.pem", getenv("TEST_DIR"));
+    b.conf = "allow_anonymous true\n";
+    broker_start(&b);
+    client_init(&c, &b, MQTT_RETRY);
+    c.conf.ca_file = ca;
+    c.conf.host = "localhost";
+    client_open(&c);
+    while (c.mqtt.conn == NULL)
+        uv_run(&loop, UV_RUN_ONCE);
+    CHECK_INT("a worker has it", c.mqtt.conn->working, true);
+    client_end(&c);
+    broker_stop(&b, SIGTERM);
+}
+
 int main(void)
 {
+    loop_thread = pthread_self();
     CHECK_INT("loop", uv_loop_init(&loop), 0);
     test_refused();
     test_password();
     test_tls();
+    test_closed_while_connecting();
     CHECK_INT("loop closes", uv_loop_close(&loop), 0);
     return CHECK_DONE();
 }
