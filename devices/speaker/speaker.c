@@ -231,6 +231,7 @@ static void on_tick(struct speaker *s, const struct speaker_event *ev)
 {
     (void)ev;
     speaker_watch_time(s);
+    ops_keep(s);
     tell_restarted(s);
     if (s->time.trusted) {
         if (s->reckon || s->now.now_us >= s->reckon_us)

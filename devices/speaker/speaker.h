@@ -31,14 +31,15 @@
 #define SPEAKER_HEALTH_US 60000000
 #define SPEAKER_STALE_MS 900000 /* Without a head for so long. */
 #define SPEAKER_RECKON_US 600000000
-#define SPEAKER_CHECK_MS                                                 \
-    60000                           /* Contents are hashed again so long \
-                                       before they sound. */
-#define SPEAKER_MEMO_US 600000000   /* The time floor is saved so often. */
-#define SPEAKER_LAZY_US 10000000    /* What may be lost is saved so often. */
-#define SPEAKER_SESSIONS 16         /* Reserved by one write. */
-#define SPEAKER_STATE_US 5000000    /* Until a refused State goes again. */
-#define SPEAKER_STORAGE_US 10000000 /* Until the disk is tried again. */
+#define SPEAKER_CHECK_MS                                                   \
+    60000                             /* Contents are hashed again so long \
+                                         before they sound. */
+#define SPEAKER_MEMO_US 600000000     /* The time floor is saved so often. */
+#define SPEAKER_LAZY_US 10000000      /* What may be lost is saved so often. */
+#define SPEAKER_SESSIONS 16           /* Reserved by one write. */
+#define SPEAKER_STATE_US 5000000      /* Until a refused State goes again. */
+#define SPEAKER_STORAGE_US 10000000   /* Until the disk is tried again. */
+#define SPEAKER_KEEP_US_MAX 600000000 /* Between two tries to keep a file. */
 #define SPEAKER_ASK_RETAINED_US 30000000
 #define SPEAKER_JUMP_US 2000000 /* Wall time moved against monotonic. */
 #define SPEAKER_RECEIPTS_VALID_MS 86400000
@@ -189,7 +190,9 @@ struct speaker {
     int64_t state_us; /* Not before. */
 
     bool storage_failed, content_failed, sound_failed;
-    int64_t storage_us; /* When the disk is tried again. */
+    int64_t storage_us;    /* When the disk is tried again. */
+    int64_t keep_us;       /* When what it did not keep is asked for again, */
+    int64_t keep_pause_us; /* and for how long then not. */
 
     struct loa_bytes pending_body; /* TRUST, PROGRAMME: lent by the event. */
     struct wire_command command;   /* Waits for the replay table to be saved. */

@@ -178,9 +178,35 @@ static void disk_said(struct speaker *s, int status)
                      loa_strerror(status));
     } else {
         speaker_note(s, SPEAKER_INFO, "storage.back", "fault=none");
-        s->ask_depth = s->connected ? 1 : 0; /* What could not be kept. */
         s->agenda_us = 0;
     }
+}
+
+bool ops_unkept(const struct speaker *s)
+{
+    for (size_t i = 0; i < s->programmes.held_n; i++)
+        if (s->programmes.held[i]->unsaved)
+            return true;
+    return s->trust_unsaved;
+}
+
+/* A full disk takes the memo, which is written in place, and refuses every new
+ * file: what is fetched for each try is paid for by the megabyte. */
+void ops_keep(struct speaker *s)
+{
+    if (!ops_unkept(s)) {
+        s->keep_us = s->keep_pause_us = 0;
+        return;
+    }
+    if (s->storage_failed || !s->connected || s->now.now_us < s->keep_us)
+        return;
+    s->keep_pause_us *= 2;
+    if (s->keep_pause_us < SPEAKER_STORAGE_US)
+        s->keep_pause_us = SPEAKER_STORAGE_US;
+    if (s->keep_pause_us > SPEAKER_KEEP_US_MAX)
+        s->keep_pause_us = SPEAKER_KEEP_US_MAX;
+    s->keep_us = s->now.now_us + s->keep_pause_us;
+    s->ask_depth = 1;
 }
 
 /* No room for contents does not keep what is there from sounding: the marks of

@@ -1,7 +1,7 @@
 /* speaker_parts.h -- what the parts of the core need of each other.
  *
  *     speaker.c        start, events
- *     speaker_ops.c    operations and their outcomes
+ *     speaker_ops.c    operations and their outcomes, the disk's health
  *     speaker_hear.c   messages: what is believed and what follows
  *     speaker_turns.c  occurrences: what sounds, what does not, and why
  *     speaker_tell.c   what is reported: receipts, state, health, wants */
@@ -25,6 +25,13 @@ struct judge speaker_judge(struct speaker *s);
 
 /* What only our own bug could break. */
 bool speaker_sane(const struct speaker *s);
+
+/* --- speaker_ops.c -------------------------------------------------------- */
+
+/* Is something believed that the disk refused? A restart will not know it. */
+bool ops_unkept(const struct speaker *s);
+/* Call often: such things are asked for again, ever more rarely. */
+void ops_keep(struct speaker *s);
 
 /* --- speaker_hear.c ------------------------------------------------------- */
 

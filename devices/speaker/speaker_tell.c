@@ -338,8 +338,8 @@ static bool take_health(struct speaker *s, struct speaker_op *op)
     if (cur->used)
         memcpy(h->playing_bulletin_id, cur->occ.id, LOA_ID_BYTES);
     h->refused_messages = s->refused_n;
-    h->storage_fault =
-        s->storage_failed || s->content_failed || s->contents.full;
+    h->storage_fault = s->storage_failed || s->content_failed ||
+                       s->contents.full || ops_unkept(s);
     h->sound_fault = s->sound_failed;
     if (!send_op(s, op, LOA_PLANE_UP, "health", (struct loa_bytes){s->out, 1}))
         return false;

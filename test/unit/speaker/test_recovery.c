@@ -175,6 +175,49 @@ static void test_disk_refuses(void)
     CHECK_INT("fault over", w.health.storage_fault, 0);
 }
 
+static void refuse_new_files(struct world *x, const struct speaker_op *op)
+{
+    x->disk_fails = op->type == SPEAKER_SAVE && op->file >= SPEAKER_FILE_TRUST;
+}
+
+/* A full disk refused the programme and took the memo, and everything retained
+ * was fetched again every ten seconds. */
+static void test_full_disk_fetches_for_ever(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 5 * HOUR}, NULL, false};
+    static struct letter plan;
+    size_t seen_n, fetched_n = 0;
+
+    ready(&b, 1, NULL);
+    w.on_op = refuse_new_files;
+    town_programme(&town, NULL, (uint64_t)T0 + 1, &b, 1, NULL, T0, &plan);
+    world_give(&w, "programme", NULL, false, &plan, true);
+    seen_n = w.asked_n;
+    for (int64_t i = 0; i < 1200; i++) {
+        world_run(&w, T0 + (i + 2) * SECOND);
+        if (w.asked_n == seen_n)
+            continue;
+        seen_n = w.asked_n;
+        fetched_n++;
+        world_give(&w, "programme", NULL, false, &plan, true);
+    }
+    CHECK_INT("tried again", fetched_n >= 5, 1);
+    CHECK_INT("ever more rarely", fetched_n <= 8, 1);
+    CHECK_INT("health says so", w.health.storage_fault, 1);
+    CHECK_INT("not kept", world_programme(&w, OWN)->there, 0);
+    w.on_op = NULL;
+    w.disk_fails = false;
+    world_run(&w, T0 + HOUR);
+    CHECK_INT("asked for", w.asked_n > seen_n, 1);
+    world_give(&w, "programme", NULL, false, &plan, true);
+    CHECK_INT("kept", world_programme(&w, OWN)->there, 1);
+    world_run(&w, T0 + HOUR + 20 * SECOND);
+    seen_n = w.asked_n;
+    world_run(&w, T0 + 2 * HOUR);
+    CHECK_INT("no more", w.asked_n, seen_n);
+    CHECK_INT("fault over", w.health.storage_fault, 0);
+}
+
 /* A full disk for contents does not silence what is complete. */
 static void test_content_disk_full(void)
 {
@@ -227,6 +270,7 @@ int main(void)
     test_stopped_in_order();
     test_without_network();
     test_disk_refuses();
+    test_full_disk_fetches_for_ever();
     test_content_disk_full();
     test_files_of_nonsense();
     return CHECK_DONE();
