@@ -76,7 +76,7 @@ void contents_need_begin(struct contents *cs)
 
         c->was_needed = c->needed;
         c->was_nearest_at_ms = c->nearest_at_ms;
-        c->needed = false;
+        c->needed = c->named = false;
     }
 }
 
@@ -90,10 +90,15 @@ void contents_need(struct contents *cs, const struct manifest *m, int64_t at_ms)
         return; /* Room comes back with the next reckoning. */
     if (!c->needed || at_ms < c->nearest_at_ms)
         c->nearest_at_ms = at_ms;
-    /* While it is fetched the manifest stays: two approvals of one hash may
-     * name different stream keys, and one of them is enough. */
+    /* While it is fetched the manifest stays as long as anybody names it: two
+     * approvals of one hash may name different stream keys, and one of them is
+     * enough. */
     if (c->fetch < 0)
         c->m = *m;
+    if (memcmp(c->m.stream_key, m->stream_key, sizeof m->stream_key) == 0)
+        c->named = true;
+    else
+        c->other = *m;
     c->needed = true;
     c->unneeded_us = 0;
     c->deleting = false;
@@ -104,6 +109,26 @@ static void fetch_stop(struct contents *cs, struct content *c)
     if (c->fetch >= 0)
         cs->fetches[c->fetch].used = false; /* contents_take() closes it. */
     c->fetch = -1;
+}
+
+/* Nobody names the stream any more by which it is fetched: who deleted the
+ * content and handed it in again sends by a new key. The frames are the same,
+ * so what is there counts. */
+static void change_streams(struct contents *cs)
+{
+    for (size_t i = 0; i < cs->top; i++) {
+        struct content *c = &cs->contents[i];
+
+        if (!c->used || !c->needed || c->named || c->fetch < 0 ||
+            cs->job == (int)i)
+            continue;
+        if (c->m.packets_n != c->other.packets_n ||
+            c->m.frames_n != c->other.frames_n)
+            fetch_stop(cs, c); /* One of them lies: begin anew. */
+        c->m = c->other;
+        c->named = true;
+        c->was_needed = false; /* Ask soon. */
+    }
 }
 
 static bool forgotten(const struct content *c)
@@ -264,6 +289,7 @@ static void assign(struct contents *cs, struct chance *ch, int64_t now_us)
 
 void contents_need_end(struct contents *cs, struct chance *ch, int64_t now_us)
 {
+    change_streams(cs);
     contents_ask_anew(cs, ch, now_us);
     drop_unneeded(cs, now_us);
     assign(cs, ch, now_us);

@@ -37,7 +37,9 @@ struct content {
     bool needed;     /* By an approved bulletin of a held programme. */
     bool was_needed; /* ... at the last reckoning, for was_nearest. */
     int64_t was_nearest_at_ms;
-    struct manifest m;     /* Valid once it was needed. */
+    struct manifest m; /* Valid once it was needed. */
+    bool named; /* Somebody who needs it names the stream key of m, ... */
+    struct manifest other; /* ... or this one, if it is needed at all. */
     int64_t nearest_at_ms; /* Start that needs it first. */
     int64_t unneeded_us;   /* Monotonic: since when nobody needs it. */
     int64_t retry_us;      /* The disk refused: not before. */

@@ -223,6 +223,57 @@ static void test_bounded(void)
     CHECK_INT("stays", state(1), CONTENT_COMPLETE);
 }
 
+/* The content was deleted and handed in again while it was fetched: the same
+ * hash under a new stream key. The device wanted the old stream for ever. */
+static void test_handed_in_again_while_fetched(void)
+{
+    struct town_content first = c[0], again = c[0];
+    struct wire_want w;
+
+    again.stream = c[19].stream;
+    memcpy(again.m.stream_key, c[19].m.stream_key, LOA_KEY_BYTES);
+    setup(1 << 30);
+    need(0, 1, 0);
+    work(0, CONTENTS_OPEN);
+    give(0, 0, 0);
+    for (int i = 0; i < 8; i++)
+        contents_want(&cs, &chance, &w, contents_deadline_us(&cs));
+    /* Who names the old one too keeps it, whatever the order. */
+    for (int i = 0; i < 2; i++) {
+        contents_need_begin(&cs);
+        contents_need(&cs, i == 0 ? &first.m : &again.m, 1000);
+        contents_need(&cs, i == 0 ? &again.m : &first.m, 1000);
+        contents_need_end(&cs, &chance, 100 * S);
+        CHECK_INT("still the old one", give(0, 0, 100 * S), CONTENTS_DUPLICATE);
+    }
+    c[0] = again;
+    need(0, 1, 200 * S);
+    CHECK_INT("asked for soon", contents_want(&cs, &chance, &w, 202 * S), 1);
+    CHECK_INT(
+        "by its key",
+        memcmp(w.streams[0].stream_key, again.m.stream_key, LOA_KEY_BYTES), 0);
+    CHECK_INT("from", w.streams[0].pairs[0][0], 1);
+    CHECK_INT("what was there counts", give(0, 0, 202 * S), CONTENTS_DUPLICATE);
+    for (uint32_t i = 1; i < c[0].m.packets_n; i++)
+        give(0, i, 202 * S);
+    CHECK_INT("complete", state(0), CONTENT_COMPLETE);
+    /* A manifest of another shape begins anew. */
+    c[0] = first;
+    setup(1 << 30);
+    need(0, 1, 0);
+    work(0, CONTENTS_OPEN);
+    give(0, 0, 0);
+    c[0] = again;
+    c[0].m.packets_n--;
+    c[0].m.frames_n = c[0].m.packets_n * LOA_PACKET_FRAMES;
+    need(0, 1, S);
+    work(S, CONTENTS_OPEN);
+    CHECK_INT("nothing of it", give(0, 0, S), CONTENTS_TAKEN);
+    complete(0, S);
+    CHECK_INT("complete", state(0), CONTENT_COMPLETE);
+    c[0] = first;
+}
+
 /* Files found at the start are hashed before they may sound. */
 static void test_found(void)
 {
@@ -284,6 +335,7 @@ int main(void)
     test_nearest_first();
     test_unneeded();
     test_bounded();
+    test_handed_in_again_while_fetched();
     test_found();
     test_disk_refuses();
     return CHECK_DONE();
