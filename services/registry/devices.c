@@ -38,6 +38,15 @@ struct device *devices_put(struct devices *d, const struct device *new)
     return &d->devices[d->by_id[slot] - 1];
 }
 
+size_t devices_below(const struct devices *d, const char *area)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->devices_n; i++)
+        n += loa_area_within(d->devices[i].area, area);
+    return n;
+}
+
 static int compare(const void *l, const void *r)
 {
     return strcmp((*(const struct device *const *)l)->id,

@@ -55,6 +55,9 @@ struct device *devices_find(struct devices *d, const char *id);
  * DEVICES_MAX. */
 struct device *devices_put(struct devices *d, const struct device *new);
 
+/* How many there are in an area and below. */
+size_t devices_below(const struct devices *d, const char *area);
+
 struct device_page {
     const struct device *devices[DEVICE_PAGE_MAX]; /* Lent. */
     size_t devices_n;

@@ -66,6 +66,33 @@ static int plan(struct registry *r,
     return area_plan(&r->plan, &r->areas, &order, why);
 }
 
+/* Does the tree with its history stay within what the asker's area may have? */
+static int judge_room(const struct registry *r,
+                      const struct registry_event *ev,
+                      struct refusal *why)
+{
+    const struct share s = share_of(r->conf.identity->leaf.area, ev->who->area);
+    const struct areas *a = &r->areas;
+    size_t areas_n = r->plan.added_n, states_n = r->plan.steps_n;
+    bool fits;
+
+    for (uint32_t i = 0; i < a->areas_n; i++)
+        areas_n += loa_area_within(areas_newest(a, i)->path, s.area);
+    for (size_t i = 0; i < a->states_n; i++)
+        states_n += loa_area_within(a->states[i].path, s.area);
+    fits = share_allows(&s, AREAS_MAX, a->areas_n + r->plan.added_n, areas_n) &&
+           share_allows(&s, AREA_STATES_MAX, a->states_n + r->plan.steps_n,
+                        states_n);
+    if (r->plan.steps_n == 0 || fits)
+        return LOA_OK;
+    return refuse(why, REFUSAL_TOO_LARGE,
+                  "Sổ đăng ký đã đầy cho khu vực của bạn (%d khu vực cho tất "
+                  "cả, và lịch sử của chúng); hãy nhờ cấp trên.",
+                  "The registry is full for your area (%d areas for all, and "
+                  "their history); ask the level above.",
+                  AREAS_MAX);
+}
+
 /* Say what the plan does, and have it done if it does something. */
 static void carry_out(struct registry *r,
                       const struct registry_event *ev,
@@ -115,7 +142,7 @@ void registry_area_import(struct registry *r,
         return;
     }
     drop_parts(up, import->id);
-    if (plan(r, ev, import, why) == LOA_OK)
+    if (plan(r, ev, import, why) == LOA_OK && judge_room(r, ev, why) == LOA_OK)
         carry_out(r, ev, up);
     parts_drop(import);
 }

@@ -229,6 +229,15 @@ static void renew(const struct registry_event *ev,
         new->revoked = false;
 }
 
+/* A new device, within what the asker's area may have. */
+static bool has_room(const struct registry *r, const struct registry_event *ev)
+{
+    const struct share s = share_of(r->conf.identity->leaf.area, ev->who->area);
+
+    return share_allows(&s, DEVICES_MAX, r->devices.devices_n + 1,
+                        devices_below(&r->devices, s.area) + 1);
+}
+
 void registry_device_code(struct registry *r,
                           const struct registry_event *ev,
                           struct registry_update *up)
@@ -249,10 +258,14 @@ void registry_device_code(struct registry *r,
     if (judge_again(r, ev, d, why) != LOA_OK)
         return;
     renew(ev, d, valid_s, &new);
-    d = devices_put(&r->devices, &new);
+    d = d != NULL || has_room(r, ev) ? devices_put(&r->devices, &new) : NULL;
     if (d == NULL) {
-        refuse(why, REFUSAL_TOO_LARGE, "Sổ đăng ký đã đầy: %d thiết bị.",
-               "The registry is full: %d devices.", DEVICES_MAX);
+        refuse(why, REFUSAL_TOO_LARGE,
+               "Sổ đăng ký đã đầy cho khu vực của bạn (%d thiết bị cho tất "
+               "cả); hãy nhờ cấp trên.",
+               "The registry is full for your area (%d devices for all); ask "
+               "the level above.",
+               DEVICES_MAX);
         return;
     }
     registry_remember_code(r, ev->message_id);

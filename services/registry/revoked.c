@@ -85,19 +85,25 @@ static struct usage use(const struct revoked *r,
     return u;
 }
 
-static bool fits(struct usage u, unsigned part)
-{
-    return u.entries_n * SHARE_WHOLE <= REVOKED_MAX * part &&
-           u.issuers_n * SHARE_WHOLE <= LOA_REVOCATIONS_MAX * part &&
-           u.bytes * SHARE_WHOLE <= REVOKED_BYTES_MAX * part;
-}
-
 bool revoked_may(const struct revoked *r,
                  const struct revoked_entry *e,
-                 const struct share *share)
+                 const struct share *s)
 {
-    return fits(use(r, e, NULL), share->of_all) &&
-           fits(use(r, e, share->area), share->of_area);
+    const struct usage all = use(r, e, NULL), area = use(r, e, s->area);
+
+    return share_allows(s, REVOKED_MAX, all.entries_n, area.entries_n) &&
+           share_allows(s, LOA_REVOCATIONS_MAX, all.issuers_n,
+                        area.issuers_n) &&
+           share_allows(s, REVOKED_BYTES_MAX, all.bytes, area.bytes);
+}
+
+static bool fits(const struct revoked *r, const struct revoked_entry *e)
+{
+    const struct usage all = use(r, e, NULL);
+
+    return all.entries_n <= REVOKED_MAX &&
+           all.issuers_n <= LOA_REVOCATIONS_MAX &&
+           all.bytes <= REVOKED_BYTES_MAX;
 }
 
 int revoked_add(struct revoked *r, const struct revoked_entry *e)
@@ -106,7 +112,7 @@ int revoked_add(struct revoked *r, const struct revoked_entry *e)
 
     if (revoked_has(r, e->issuer, e->serial))
         return LOA_OK;
-    if (!fits(use(r, e, NULL), SHARE_WHOLE))
+    if (!fits(r, e))
         return LOA_EBUSY;
     memmove(&r->entries[at + 1], &r->entries[at],
             (r->entries_n - at) * sizeof r->entries[0]);

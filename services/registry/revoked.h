@@ -39,7 +39,7 @@ LOA_MUST_CHECK int revoked_add(struct revoked *r,
 /* Does the share of who asks allow this entry, that is not on the list? */
 bool revoked_may(const struct revoked *r,
                  const struct revoked_entry *e,
-                 const struct share *share);
+                 const struct share *s);
 
 bool revoked_has(const struct revoked *r,
                  const uint8_t issuer[LOA_KEY_BYTES],

@@ -8,6 +8,9 @@
 #ifndef LOA_REGISTRY_SHARE_H
 #define LOA_REGISTRY_SHARE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define SHARE_WHOLE 128u
 #define SHARE_BELOW 112u /* All who are below the registry's own area. */
 #define SHARE_AREA 28u   /* An area right below it; half of that one deeper. */
@@ -21,5 +24,12 @@ struct share {
 
 /* The share of an asker in `area` of a registry of area `own`. Lent: area. */
 struct share share_of(const char *own, const char *area);
+
+/* May a table of max rows have all_n, and area_n of them in the asker's area
+ * and below? */
+bool share_allows(const struct share *s,
+                  size_t max,
+                  size_t all_n,
+                  size_t area_n);
 
 #endif /* LOA_REGISTRY_SHARE_H */

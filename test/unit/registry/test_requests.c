@@ -159,6 +159,82 @@ static void test_code_texts(void)
               strcmp(devices_find(&registry.devices, "d9")->serial, "SN-1"), 0);
 }
 
+/* Tables that one district had filled refused everybody's devices and areas. */
+static void test_a_district_does_not_fill_the_registry(void)
+{
+    struct registry_request q = {
+        .what = REGISTRY_DEVICE_CODE,
+        .code = {.id = "d8", .area = COMMUNE, .serial = "", .name = ""}};
+    const char *file = "code,parent,tier,name\n1,070,commune,X\n";
+    struct registry_request import = {.what = REGISTRY_AREA_IMPORT};
+    struct device d = {.area = COMMUNE};
+    size_t n = registry.devices.devices_n;
+
+    fill();
+    for (; registry.devices.devices_n < DEVICES_MAX * 14 / 128; n++) {
+        snprintf(d.id, sizeof d.id, "x%zu", n);
+        devices_put(&registry.devices, &d);
+    }
+    CHECK_INT("the district",
+              world_ask("vn/08/070", LOA_POWER_CONFIG, 1, &q, NOW)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("the district", update.flags, REGISTRY_ANSWER);
+    q.code.id = d.id;
+    CHECK_INT("a device that is there",
+              world_ask("vn/08/070", LOA_POWER_CONFIG, 2, &q, NOW)->status.code,
+              REFUSAL_NONE);
+    q.code.id = "d8";
+    CHECK_INT("the province",
+              world_ask("vn/08", LOA_POWER_CONFIG, 3, &q, NOW)->status.code,
+              REFUSAL_NONE);
+    import.part.parts_n = 1;
+    import.part.csv = (struct loa_bytes){(const uint8_t *)file, strlen(file)};
+    n = registry.areas.states_n;
+    registry.areas.states_n += AREA_STATES_MAX * 14 / 128;
+    for (size_t i = n; i < registry.areas.states_n; i++)
+        snprintf(registry.areas.states[i].path, LOA_AREA_CAP, "%s", COMMUNE);
+    CHECK_INT("areas of the district",
+              world_ask("vn/08/070", LOA_POWERS_ALL, 4, &import, NOW + 1)
+                  ->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("areas of the district", update.flags & REGISTRY_SAVE_PLAN, 0);
+    CHECK_INT(
+        "by the province",
+        world_ask("vn/08", LOA_POWERS_ALL, 5, &import, NOW + 1)->status.code,
+        REFUSAL_NONE);
+    CHECK_INT("by the province", update.flags & REGISTRY_SAVE_PLAN,
+              REGISTRY_SAVE_PLAN);
+    registry.importing = false;
+    registry.areas.states_n = n;
+}
+
+static void test_shares(void)
+{
+    static const struct {
+        const char *own, *area;
+        unsigned of_all, of_area;
+    } rows[] = {
+        {"vn", "vn", 128, 128},
+        {"vn/08", "vn", 128, 128},
+        {"vn", "vn/08", 112, 28},
+        {"vn/08", "vn/08/070", 112, 28},
+        {"vn", "vn/08/070", 112, 14},
+        {"vn", "vn/08/070/1", 112, 7},
+        {"vn/08/070", "a", 112, 28},
+        {"vn/08", "vn/66/1", 112, 28},
+        {"vn", "a/b/c/d/e", 112, 28},
+        {"vn", "vn/2/3/4/5", 112, 3},
+        {"vn", "vn/2/3/4/5/6/7/8", 112, 1},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct share s = share_of(rows[i].own, rows[i].area);
+
+        CHECK_INT(rows[i].area, s.of_all, rows[i].of_all);
+        CHECK_INT(rows[i].area, s.of_area, rows[i].of_area);
+    }
+}
+
 static void test_full(void)
 {
     struct registry_request q = {
@@ -302,6 +378,8 @@ int main(void)
     test_find();
     test_areas();
     test_code_texts();
+    test_a_district_does_not_fill_the_registry();
+    test_shares();
     test_full();
     test_outside_own_area();
     test_add();
