@@ -154,6 +154,22 @@ static void fill_receipt(const PGresult *res,
     }
 }
 
+/* A loudspeaker whose log began anew may have a number twice, and the next page
+ * begins behind a number: a full page ends before its last one, so that all
+ * rows of that are on the next. Unless the page holds no other number. */
+static int page_end(const PGresult *res, int n)
+{
+    int end = n - 1;
+
+    while (end > 0 &&
+           pg_get_u64(res, end - 1, REPORT_SEQUENCE) ==
+               pg_get_u64(res, n - 1, REPORT_SEQUENCE) &&
+           strcmp(pg_get_text(res, end - 1, REPORT_DEVICE, NULL),
+                  pg_get_text(res, n - 1, REPORT_DEVICE, NULL)) == 0)
+        end--;
+    return end > 0 ? end : n;
+}
+
 static void on_report(void *data, int status, const PGresult *res)
 {
     static Loa__V1__DeviceReceipt rows[REPORT_MAX];
@@ -162,6 +178,7 @@ static void on_report(void *data, int status, const PGresult *res)
     Loa__V1__TelemetryAnswer a = LOA__V1__TELEMETRY_ANSWER__INIT;
     struct report *report = data;
     char next[LOA_PRINCIPAL_CAP + 24];
+    bool more;
     int n;
 
     if (status != LOA_OK) {
@@ -171,6 +188,9 @@ static void on_report(void *data, int status, const PGresult *res)
         return;
     }
     n = PQntuples(res);
+    more = n == report->limit;
+    if (more)
+        n = page_end(res, n);
     for (int i = 0; i < n; i++) {
         fill_receipt(res, i, &rows[i], &receipts[i]);
         receipts[i].bulletin_id = (ProtobufCBinaryData){0};
@@ -178,7 +198,7 @@ static void on_report(void *data, int status, const PGresult *res)
     }
     a.receipts = list;
     a.n_receipts = (size_t)n;
-    if (n == report->limit) {
+    if (more) {
         snprintf(next, sizeof next, "%s %" PRIu64, rows[n - 1].device,
                  receipts[n - 1].sequence);
         a.next = next;

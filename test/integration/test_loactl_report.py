@@ -70,3 +70,16 @@ def test_watch_elsewhere_tried_for_ever(tmp_path):
             assert done.stderr.strip().split("\n")[-1].endswith(
                 f"{area} is not within your area: you may watch vn/08 and "
                 "below"), done
+
+
+def test_report_lost_a_number_that_two_logs_have(pg):
+    """The first page, of 200, ended between the two: the second was skipped."""
+    with World(pg) as w:
+        report = Report(w)
+        for first in range(1, 241, 60):
+            report.say(b"A" * 16, first, *[RECEIVED] * 60)
+        for sequence in (200, 201):
+            report.say(b"B" * 16, sequence, REFUSED)
+        rows = json.loads(report.ask("--json"))
+        assert sorted(r["sequence"] for r in rows) == sorted(
+            [*range(1, 241), 200, 201])
