@@ -8,6 +8,12 @@ void clockwatch_init(struct clock_guard *g, int64_t not_before_ms)
     g->not_before_ms = not_before_ms;
 }
 
+void clockwatch_restore(struct clock_guard *g, int64_t offset_ms)
+{
+    g->offset_ms = offset_ms;
+    g->known = true;
+}
+
 static bool is_early(const struct clock_guard *g, int64_t at_ms)
 {
     return at_ms < g->not_before_ms - CLOCKWATCH_APART_MS;

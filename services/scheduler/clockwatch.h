@@ -20,8 +20,8 @@ enum clockwatch {
     CLOCK_MOVED,  /* Not compared yet, or not since it moved: compare now. */
     CLOCK_EARLY,  /* It is before our own certificate begins. */
     CLOCK_APART,  /* The database has another time. */
-    CLOCK_JUMPED, /* Ahead, by more than a day at once while we ran; until it
-                     comes back, or somebody who knows better starts us again.
+    CLOCK_JUMPED, /* Ahead, by more than a day at once while the machine ran;
+                     until it comes back, or somebody who knows better says so.
                      Nothing here can tell a virtual machine that was paused
                      from a clock that is wrong. */
 };
@@ -34,6 +34,9 @@ struct clock_guard {
 };
 
 void clockwatch_init(struct clock_guard *g, int64_t not_before_ms);
+
+/* An earlier process believed offset_ms, since the machine was started. */
+void clockwatch_restore(struct clock_guard *g, int64_t offset_ms);
 
 /* What to think of at_ms (wall) at now_ms (boot time: monotonic, and it counts
  * while the machine is suspended; else each long sleep would be a jump). */

@@ -1,5 +1,7 @@
 #include "scheduler/config.h"
 
+#include <stdio.h>
+
 #include "proto/io/config.h"
 #include "scheduler/programme.h"
 
@@ -14,7 +16,28 @@ static const struct config_option options[] = {
      PROGRAMME_HORIZON_DAYS_MAX, "programmes reach so many days ahead"},
     {"keep-days", CONFIG_UINT, offsetof(struct config, keep_days), "35", 1, 366,
      "bulletins can be looked up so long after their end"},
+    {"clock-right", CONFIG_TEXT, offsetof(struct config, clock_right), "", 0,
+     10,
+     "the date (2026-11-21) on which the clock is right although it jumped"},
 };
+
+static int check(const void *data, char why[CONFIG_WHY_LEN_MAX])
+{
+    static const char form[] = "dddd-dd-dd";
+    const struct config *conf = data;
+    const char *p = conf->clock_right;
+    size_t i = 0;
+
+    while (form[i] != '\0' &&
+           (form[i] == 'd' ? p[i] >= '0' && p[i] <= '9' : p[i] == '-'))
+        i++;
+    if (p[0] == '\0' || (form[i] == '\0' && p[i] == '\0'))
+        return LOA_OK;
+    snprintf(why, CONFIG_WHY_LEN_MAX,
+             "clock-right = %s: want today's date like 2026-11-21, or nothing",
+             p);
+    return LOA_EINVAL;
+}
 
 bool scheduler_config(int argc,
                       char *argv[],
@@ -31,6 +54,7 @@ bool scheduler_config(int argc,
             "scheduler.identity",
         .options = options,
         .options_n = sizeof options / sizeof options[0],
+        .check = check,
     };
 
     return config_load(&program, argc, argv, conf, exit_code);

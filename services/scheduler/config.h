@@ -11,6 +11,7 @@ struct config {
     uint64_t head_interval_ms;
     unsigned horizon_days;
     unsigned keep_days;
+    const char *clock_right; /* "2026-11-21", or "". */
 };
 
 /* As config_load(). */

@@ -341,8 +341,6 @@ int feed_open(struct feed *f,
     if (rv == LOA_OK)
         rv = stats_init(&f->stats, &service->metrics);
     if (rv == LOA_OK)
-        rv = io_clock_open(&f->clock, service);
-    if (rv == LOA_OK)
         rv = io_pg_load(&service->pg, &f->core, areas_version);
     if (rv != LOA_OK)
         return rv;

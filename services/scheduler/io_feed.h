@@ -42,7 +42,8 @@ struct feed {
     size_t pending_head, pending_n;
 };
 
-/* Open the core, restore it from the tables (blocking), start its passes.
+/* Open the core, restore it from the tables (blocking), start its passes. The
+ * clock is to be opened before the loop runs.
  * *areas_version as io_pg_load(). On error *f needs feed_close() all the same.
  */
 LOA_MUST_CHECK int feed_open(struct feed *f,

@@ -69,6 +69,8 @@ static int start(void *data)
     memcpy(conf.area, s->identity.leaf.area, sizeof conf.area);
     rv = feed_open(&a->feed, s, &conf, &areas_version);
     if (rv == LOA_OK)
+        rv = io_clock_open(&a->feed.clock, s, a->conf.clock_right);
+    if (rv == LOA_OK)
         rv = areas_put(areas, conf.area, &own);
     if (rv == LOA_OK)
         rv = sync_open(&a->sync, s, areas_version, on_page, a);

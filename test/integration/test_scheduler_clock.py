@@ -2,9 +2,10 @@
 what a loudspeaker whose clock is right makes of it."""
 import os
 import re
+import time
 
 import pytest
-from loa_broker import Client, wait_until
+from loa_broker import LIMIT_S, Client, wait_until
 from loa_identity import (SCHEDULE, content, now_ms, open_envelope, pb,
                           programme, services)
 from loa_service import Asker, Postgres, Service, Shift
@@ -56,6 +57,7 @@ class World:
         self.service = Service("scheduler", rig.scheduler, self.pg, self.door,
                                "--min-lead", "500ms", "--head-interval",
                                "100ms", env=self.shift.env)
+        self.argv_n = len(self.service.argv)
 
     def close(self):
         self.service.remove()
@@ -167,6 +169,63 @@ def test_staff_are_told_that_the_clock_is_in_doubt(world):
     assert world.add(now_ms() + 3 * HOUR).status.code == OK
 
 
+def today(shift_s=0):
+    """As somebody in Viet Nam writes it who looks at a clock that is ahead."""
+    return time.strftime("%Y-%m-%d",
+                         time.gmtime(time.time() + shift_s + 7 * 3600))
+
+
+@pytest.mark.parametrize("world", ["together"], indirect=True)
+def test_jump_is_doubted_after_a_restart(world):
+    """A lost database was enough: the next process knew nothing of the jump,
+    and heads and versions were three days ahead."""
+    world.service.start()
+    assert world.add(now_ms() + HOUR, days=30).status.code == OK
+    assert world.ear.subscribe("loa/1/down/head/vn/08/#") == 1
+    world.heads(now_ms())
+    version = world.version()
+    world.shift.set(3 * DAY_S)
+    wait_until(lambda: "jumped" in doubts(world.service), "it has jumped")
+    for option in [], ["--clock-right", today()]:   # Not what the clock says.
+        doubted_n = len(doubts(world.service))
+        world.pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                       " WHERE usename = 'loa_scheduler'")
+        assert world.service.process.wait(LIMIT_S) == 1
+        world.service.argv[world.argv_n:] = option
+        world.service.start(wait=False)
+        wait_until(lambda: "clock" in world.service.http("/readyz")[1],
+                   "all but the clock is there")
+        assert doubts(world.service)[doubted_n:] == ["jumped"]
+        assert world.version() == version
+    heads = [programme.Head.FromString(open_envelope(m.payload)[0].body)
+             for m in world.ear.drain() if "/head/" in m.topic]
+    assert all(h.time_ms < now_ms() + 60000 for h in heads)
+    assert world.service.stop() == 0
+    world.service.argv[world.argv_n:] = ["--clock-right", today(3 * DAY_S)]
+    world.service.start()       # Somebody knows that it is right.
+    wait_until(lambda: world.version() > version + 2 * DAY,
+               "programmes of three days later")
+    assert world.service.stop() == 0
+    del world.service.argv[world.argv_n:]
+    world.service.start()       # What was believed then counts now.
+
+
+@pytest.mark.parametrize("world", ["together"], indirect=True)
+def test_machine_that_was_started_anew_forgets_the_jump(world):
+    """Its clock ran on while it was off: nothing is known of that time."""
+    world.service.start()
+    assert world.add(now_ms() + HOUR, days=30).status.code == OK
+    version = world.version()
+    wait_until(lambda: world.pg.one("SELECT count(*) FROM scheduler.clock")
+               == "1", "what is believed is kept")
+    assert world.service.stop() == 0
+    world.pg.query("UPDATE scheduler.clock SET boot_id = 'an earlier one'")
+    world.shift.set(3 * DAY_S)
+    world.service.start()
+    wait_until(lambda: world.version() > version + 2 * DAY,
+               "programmes of three days later")
+
+
 @pytest.mark.parametrize("world", ["together"], indirect=True)
 def test_versions_of_a_clock_that_was_ahead_are_healed(world):
     """The whole machine was wrong when the scheduler started: nobody there
@@ -178,6 +237,8 @@ def test_versions_of_a_clock_that_was_ahead_are_healed(world):
     first = world.version()
     pole.wait_log(f"event=programme.accepted area={AREA} version={first}")
     assert world.service.stop() == 0
+    # The machine is started anew, and its clock is wrong from the beginning.
+    world.pg.query("DELETE FROM scheduler.clock")
     world.shift.set(3 * DAY_S)
     world.service.start()
     wait_until(lambda: world.version() > now_ms() + 2 * DAY, "a far version")

@@ -81,6 +81,30 @@ static void test_jumps(void)
     CHECK_INT("a day on", clockwatch_look(&g, W - 8 * DAY, M), CLOCK_BELIEVED);
 }
 
+/* Any restart, a lost database's too, had ended the doubt. */
+static void test_jump_is_one_for_the_next_process(void)
+{
+    static const struct {
+        const char *what;
+        int64_t w;
+        enum clockwatch state;
+    } rows[] = {
+        {"as it was", W, CLOCK_BELIEVED},
+        {"an hour on", W + 60 * MINUTE, CLOCK_BELIEVED},
+        {"a day on", W + DAY, CLOCK_BELIEVED},
+        {"more", W + DAY + 1, CLOCK_JUMPED},
+        {"put back", W - 9 * DAY, CLOCK_BELIEVED},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        clockwatch_init(&g, W - 100 * DAY);
+        clockwatch_restore(&g, W - M);
+        clockwatch_compared(&g, rows[i].w, rows[i].w, M, rows[i].w);
+        CHECK_INT(rows[i].what, clockwatch_look(&g, rows[i].w, M),
+                  rows[i].state);
+    }
+}
+
 /* A machine that knows no date until the network tells it. */
 static void test_no_date_at_boot(void)
 {
@@ -98,6 +122,7 @@ int main(void)
     test_agrees();
     test_apart();
     test_jumps();
+    test_jump_is_one_for_the_next_process();
     test_no_date_at_boot();
     return CHECK_DONE();
 }
