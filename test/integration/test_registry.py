@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import pytest
 from loa_broker import LIMIT_S, wait_until
 from loa_identity import (COMMAND, DAY_MS, REVOKE, SCHEDULE, new_enrolling,
                           new_root, now_ms, pb, registry)
@@ -164,6 +165,40 @@ def test_tables_from_a_backup_do_not_forget_revocations(w, registrar):
     w.service.start()
     wait_until(lambda: w.trust_list()[0].number > body.number, "a newer list")
     assert w.trust_list()[0].revocations == body.revocations
+
+
+@pytest.mark.parametrize("broker_is_new", [False, True])
+def test_revoked_after_a_restore_is_revoked(w, registrar, broker_is_new):
+    """The tables are those of an hour ago, outbox and all; devices hold the
+    lists since. What is revoked now was answered and dropped by them."""
+    tables = ("state", "revocation", "principal", "outbox", "trust_list")
+    lan, an = (w.country.staff(who, "vn", powers=COMMAND)
+               for who in ("lan", "an"))
+    for who in (lan, an):
+        w.ask(registrar, principal_add=registry.PrincipalAdd(
+            certificates=who.certificates))
+    for t in tables:
+        w.pg.query(f"DROP TABLE IF EXISTS public.before_{t}; "
+                   f"CREATE TABLE public.before_{t} AS TABLE registry.{t}")
+    number = w.ask(registrar, revoke=registry.Revoke(
+        principal="lan")).revocation_number
+    wait_until(lambda: w.trust_list()[0].number == number, "the list is out")
+    w.service.kill()
+    for t in tables:
+        w.pg.query(f"TRUNCATE registry.{t}; INSERT INTO registry.{t} "
+                   f"TABLE public.before_{t}; DROP TABLE public.before_{t}")
+    if broker_is_new:
+        w.askers.clear()
+        w.broker.stop(9)
+        w.broker.start()
+    w.service.start()
+    a = w.ask(registrar, revoke=registry.Revoke(principal="an"))
+    assert a.status.code == OK and a.revocation_number > number
+    wait_until(lambda: w.trust_list()[0].number == a.revocation_number,
+               "the new list")
+    revoked = {n for r in w.trust_list()[0].revocations for n in r.serials}
+    assert an.body.serial in revoked
+    assert broker_is_new or lan.body.serial in revoked
 
 
 def test_a_second_registry_on_the_same_tables_waits(w):
