@@ -304,6 +304,16 @@ enum loa_verdict gate_trust(struct gate *g, struct loa_bytes p)
     return take(g, p, true);
 }
 
+bool gate_trust_older(struct gate *g, struct loa_bytes p)
+{
+    struct loa_envelope e;
+
+    loa_arena_reset(&g->arena);
+    return loa_envelope_parse(&g->arena, p, &e) != LOA_OK ||
+           wire_trust_number(&g->arena, e.header.body) <
+               g->trust.revoked.number;
+}
+
 enum loa_verdict gate_restore(struct gate *g, struct loa_bytes p)
 {
     return take(g, p, false);

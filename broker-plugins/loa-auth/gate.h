@@ -125,6 +125,11 @@ bool gate_is_trust(struct gate *g, const struct gate_publication *p);
  * (keep its bytes on disk). REPLAYED: known. Else it must not go out. */
 LOA_MUST_CHECK enum loa_verdict gate_trust(struct gate *g, struct loa_bytes p);
 
+/* REPLAYED was the verdict: was it an older one than the list in force, not the
+ * same again? Then its registry was restored from a backup, and the newer one
+ * must stay retained, so that it learns of it. */
+bool gate_trust_older(struct gate *g, struct loa_bytes p);
+
 /* A trust list from disk. Its own expiry is no reason to forget it. */
 LOA_MUST_CHECK enum loa_verdict gate_restore(struct gate *g,
                                              struct loa_bytes p);

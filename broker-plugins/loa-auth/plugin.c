@@ -195,7 +195,7 @@ static int on_message(int event, void *event_data, void *userdata)
     if (!gate_is_trust(p->gate, &pub))
         return MOSQ_ERR_SUCCESS;
     v = gate_trust(p->gate, pub.payload);
-    if (v == LOA_VERDICT_REPLAYED)
+    if (v == LOA_VERDICT_REPLAYED && !gate_trust_older(p->gate, pub.payload))
         return MOSQ_ERR_SUCCESS;
     mosquitto_log_printf(
         v == LOA_VERDICT_OK ? MOSQ_LOG_NOTICE : MOSQ_LOG_WARNING,
@@ -296,6 +296,22 @@ static int read_options(struct options *o,
     return rv == LOA_OK ? read_root(o) : refuse(o->error);
 }
 
+/* The broker has lost what it retained, and the registry's tables may be from
+ * an older backup than this list: it must see it before it signs the next one.
+ */
+static int retain_list(struct plugin *p, struct loa_bytes list)
+{
+    char topic[LOA_TOPIC_CAP];
+    int rv = loa_topic_build(topic, sizeof topic, LOA_PLANE_DOWN, "trust",
+                             p->gate->trust.revoked.area, NULL);
+
+    if (rv == LOA_OK &&
+        mosquitto_broker_publish_copy(NULL, topic, (int)list.len, list.data, 1,
+                                      true, NULL) != MOSQ_ERR_SUCCESS)
+        rv = LOA_ENOMEM;
+    return rv == LOA_OK ? rv : refuse("cannot retain the kept trust list");
+}
+
 /* A state file that is there and cannot be believed means forgotten
  * revocations: better no broker than one that lets the revoked in. */
 static int restore(struct plugin *p)
@@ -315,7 +331,7 @@ static int restore(struct plugin *p)
     }
     v = rv == LOA_OK ? gate_restore(p->gate, list) : LOA_VERDICT_MALFORMED;
     if (v == LOA_VERDICT_OK)
-        return LOA_OK;
+        return retain_list(p, list);
     mosquitto_log_printf(
         MOSQ_LOG_ERR,
         "loa-auth: %s is no trust list of this root (%s); move it away to "

@@ -43,3 +43,16 @@ bool wire_state_is_lost(struct loa_arena *arena, struct loa_bytes p)
     loa__v1__state__free_unpacked(m, &arena->allocator);
     return lost;
 }
+
+uint64_t wire_trust_number(struct loa_arena *arena, struct loa_bytes p)
+{
+    Loa__V1__TrustList *m =
+        loa__v1__trust_list__unpack(&arena->allocator, p.len, p.data);
+    uint64_t number;
+
+    if (m == NULL)
+        return 0;
+    number = m->number;
+    loa__v1__trust_list__free_unpacked(m, &arena->allocator);
+    return number;
+}

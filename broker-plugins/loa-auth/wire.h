@@ -1,4 +1,4 @@
-/* wire.h -- the bodies that the plugin reads: Login and State. */
+/* wire.h -- the bodies that the plugin reads: Login, State, TrustList. */
 
 #ifndef LOA_AUTH_WIRE_H
 #define LOA_AUTH_WIRE_H
@@ -23,5 +23,8 @@ LOA_MUST_CHECK int wire_login_parse(struct loa_arena *arena,
 
 /* Is p a State that says LOST? */
 bool wire_state_is_lost(struct loa_arena *arena, struct loa_bytes p);
+
+/* The number of a TrustList; 0: malformed. */
+uint64_t wire_trust_number(struct loa_arena *arena, struct loa_bytes p);
 
 #endif /* LOA_AUTH_WIRE_H */

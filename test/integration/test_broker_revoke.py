@@ -193,6 +193,29 @@ def test_lists_that_are_not_believed_cut_nobody(w):
     assert lan.connected, "the same number again says nothing new"
 
 
+def test_older_list_goes_out(w):
+    """From a registry whose tables came from a backup: the newer list stays
+    retained, also over a restart of the broker, so that the registry sees what
+    it has forgotten."""
+    old = [w.registry.trust_list(n, [w.pole]) for n in (1, 2)]
+    newest = w.registry.trust_list(3, [w.pole, w.pole_2])
+    registry = w.broker.connect(w.registry)
+    for code, body in ((0x10, old[0]), (0x10, newest), (DENIED, old[1]),
+                       (0x10, newest)):
+        assert registry.publish(TRUST, body, retain=True) == code
+    registry.subscribe(TRUST)
+    assert registry.wait_message().payload == newest
+    wait_until(lambda: os.path.exists(w.broker.state), "state file")
+    registry.close()
+    w.broker.stop()
+    w.broker.start()
+    assert "revocations=3" in w.broker.log()
+    registry = w.broker.connect(w.registry)
+    assert registry.publish(TRUST, old[1], retain=True) == DENIED
+    registry.subscribe(TRUST)
+    assert registry.wait_message().payload == newest
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_restart_forgets_no_revocation(w, how):
     w.revoke(w.broker.connect(w.registry), w.pole)

@@ -138,6 +138,25 @@ static void test_sighup_throws_everybody_out(void)
     CHECK_INT("gone", gate_asks_again(g, &lan_again), false);
 }
 
+static void test_older_list_goes_out(void)
+{
+    static uint8_t bytes[3][4096];
+    struct loa_bytes lists[3], rubbish = {(const uint8_t *)"x", 1};
+
+    setup();
+    for (uint64_t i = 0; i < 3; i++)
+        lists[i] = person_trust_list(&reg, 7 + i, &province, 99, bytes[i],
+                                     sizeof bytes[i]);
+    CHECK_INT("first", gate_trust(g, lists[1]), LOA_VERDICT_OK);
+    CHECK_INT("the same", gate_trust(g, lists[1]), LOA_VERDICT_REPLAYED);
+    CHECK_INT("is no older one", gate_trust_older(g, lists[1]), false);
+    CHECK_INT("older", gate_trust(g, lists[0]), LOA_VERDICT_REPLAYED);
+    CHECK_INT("is an older one", gate_trust_older(g, lists[0]), true);
+    CHECK_INT("rubbish", gate_trust_older(g, rubbish), true);
+    CHECK_INT("newer", gate_trust(g, lists[2]), LOA_VERDICT_OK);
+    CHECK_INT("now it is", gate_trust_older(g, lists[1]), true);
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -147,6 +166,7 @@ int main(void)
     test_filters_fill_the_broker();
     test_pushed_out_by_name();
     test_sighup_throws_everybody_out();
+    test_older_list_goes_out();
     free(g);
     return CHECK_DONE();
 }
