@@ -29,6 +29,15 @@ const struct principal *principals_newest(const struct principals *p,
     return newest;
 }
 
+size_t principals_below(const struct principals *p, const char *area)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->principals_n; i++)
+        n += loa_area_within(p->principals[i].area, area);
+    return n;
+}
+
 struct principal *principals_add(struct principals *p,
                                  const struct principal *new)
 {

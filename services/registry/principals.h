@@ -51,6 +51,9 @@ const struct principal *principals_newest(const struct principals *p,
 struct principal *principals_add(struct principals *p,
                                  const struct principal *new);
 
+/* How many there are in an area and below. */
+size_t principals_below(const struct principals *p, const char *area);
+
 struct principal_page {
     const struct principal *principals[PRINCIPAL_PAGE_MAX]; /* Lent. */
     size_t principals_n;

@@ -98,11 +98,17 @@ static int judge_name(struct registry *r,
     return LOA_OK;
 }
 
+/* NULL: there is no room for one more of the asker's area. */
 static struct principal *keep(struct registry *r,
+                              const struct registry_event *ev,
                               const struct loa_certificate *leaf)
 {
+    const struct share s = share_of(r->conf.identity->leaf.area, ev->who->area);
     struct principal new = {0};
 
+    if (!share_allows(&s, PRINCIPALS_MAX, r->principals.principals_n + 1,
+                      principals_below(&r->principals, s.area) + 1))
+        return NULL;
     new.serial = leaf->serial;
     new.role = leaf->role;
     new.powers = leaf->powers;
@@ -143,10 +149,14 @@ void registry_principal_add(struct registry *r,
     }
     if (judge_name(r, ev, &leaf, why) != LOA_OK)
         return;
-    p = keep(r, &leaf);
+    p = keep(r, ev, &leaf);
     if (p == NULL) {
-        refuse(why, REFUSAL_TOO_LARGE, "Sổ đăng ký đã đầy: %d chứng thư.",
-               "The registry is full: %d certificates.", PRINCIPALS_MAX);
+        refuse(why, REFUSAL_TOO_LARGE,
+               "Sổ đăng ký đã đầy cho khu vực của bạn (%d chứng thư cho tất "
+               "cả); hãy nhờ cấp trên.",
+               "The registry is full for your area (%d certificates for all); "
+               "ask the level above.",
+               PRINCIPALS_MAX);
         return;
     }
     up->principal = up->answer.principal = p;
@@ -168,7 +178,7 @@ void registry_principal_seen(struct registry *r,
         !loa_area_within(who->area, r->conf.identity->leaf.area) ||
         judge_name(r, ev, who, &why) != LOA_OK)
         return;
-    up->principal = keep(r, who);
+    up->principal = keep(r, ev, who);
     if (up->principal != NULL)
         up->flags = REGISTRY_WRITE | REGISTRY_SAVE_PRINCIPAL;
 }

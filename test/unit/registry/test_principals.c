@@ -8,10 +8,11 @@ static uint8_t chain_store[LOA_CERTIFICATE_BYTES_MAX];
  */
 
 /* Make a certificate of the ministry known. */
-static const struct registry_answer *add(const char *name,
-                                         const char *area,
-                                         uint8_t key_n,
-                                         uint64_t serial)
+static const struct registry_answer *add_as(const char *asker,
+                                            const char *name,
+                                            const char *area,
+                                            uint8_t key_n,
+                                            uint64_t serial)
 {
     struct loa_key key = world_key(key_n);
     struct registry_request q = {.what = REGISTRY_PRINCIPAL_ADD};
@@ -22,7 +23,15 @@ static const struct registry_answer *add(const char *name,
     q.add.certificates[0] = (struct loa_bytes){chain_store, len};
     q.add.certificates[1] = identity.certificates[1];
     q.add.certificates_n = 2;
-    return world_ask("vn", STAFF, 100, &q, NOW);
+    return world_ask(asker, STAFF, 100, &q, NOW);
+}
+
+static const struct registry_answer *add(const char *name,
+                                         const char *area,
+                                         uint8_t key_n,
+                                         uint64_t serial)
+{
+    return add_as("vn", name, area, key_n, serial);
 }
 
 static const struct registry_answer *revoke(const char *area,
@@ -281,6 +290,27 @@ static void test_a_commune_does_not_fill_the_list_of_the_country(void)
                   REFUSAL_NONE);
 }
 
+/* Any certificate of a district can make others of it known. */
+static void test_a_district_does_not_fill_the_certificates(void)
+{
+    struct principal p = {.area = COMMUNE};
+
+    world_reset();
+    for (; registry.principals.principals_n < PRINCIPALS_MAX * 14 / 128;
+         p.serial++) {
+        snprintf(p.id, sizeof p.id, "x%zu", registry.principals.principals_n);
+        principals_add(&registry.principals, &p);
+    }
+    CHECK_INT("the district",
+              add_as("vn/08/070", "an", COMMUNE, 20, 7)->status.code,
+              REFUSAL_TOO_LARGE);
+    CHECK_INT("the district", update.flags & REGISTRY_WRITE, 0);
+    CHECK_INT("another", add_as("vn/66", "ba", "vn/66", 21, 8)->status.code,
+              REFUSAL_NONE);
+    CHECK_INT("the province",
+              add_as("vn/08", "an", COMMUNE, 20, 7)->status.code, REFUSAL_NONE);
+}
+
 /* Nor do many issuers, whose entries are long. */
 static void test_issuers_have_shares_too(void)
 {
@@ -426,6 +456,7 @@ int main(void)
     test_revoke_device();
     test_full_list();
     test_a_commune_does_not_fill_the_list_of_the_country();
+    test_a_district_does_not_fill_the_certificates();
     test_issuers_have_shares_too();
     test_the_end_of_the_list_is_for_those_above();
     test_too_many_of_a_name();
