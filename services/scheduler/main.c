@@ -21,11 +21,25 @@ struct app {
     struct io_heads heads;
 };
 
+/* What the broker holds of ours is looked at when all areas are known: others
+ * have no programmes. */
+static void watch_programmes(struct app *a)
+{
+    char filter[LOA_TOPIC_CAP];
+
+    snprintf(filter, sizeof filter, "loa/1/down/programme/%s/#",
+             a->service.identity.leaf.area);
+    if (mqtt_subscribe(&a->service.mqtt, filter, 1) != LOA_OK)
+        service_stop(&a->service, EXIT_FAILURE);
+}
+
 static void on_page(void *data, const struct sync_page *page, bool complete)
 {
     struct app *a = data;
 
     feed_areas(&a->feed, page, complete);
+    if (complete)
+        watch_programmes(a); /* Once: a filter that is there stays. */
 }
 
 static void on_request(void *data, struct rpc_call *call, struct loa_bytes body)
@@ -83,13 +97,10 @@ static int start(void *data)
 static void connected(void *data)
 {
     struct app *a = data;
-    char answers[LOA_TOPIC_CAP], programmes[LOA_TOPIC_CAP];
+    char answers[LOA_TOPIC_CAP];
 
     sync_filter(&a->service, answers);
-    snprintf(programmes, sizeof programmes, "loa/1/down/programme/%s/#",
-             a->service.identity.leaf.area);
-    if (mqtt_subscribe(&a->service.mqtt, answers, 1) != LOA_OK ||
-        mqtt_subscribe(&a->service.mqtt, programmes, 1) != LOA_OK) {
+    if (mqtt_subscribe(&a->service.mqtt, answers, 1) != LOA_OK) {
         service_stop(&a->service, EXIT_FAILURE);
         return;
     }

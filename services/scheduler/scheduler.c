@@ -337,20 +337,23 @@ static int on_committed(struct scheduler *s,
 
 /* A programme newer than ours, or of an area that never had one: our tables are
  * older than what we once signed, as after a restore. Devices refuse older
- * versions, so ours must be made anew above it. */
+ * versions, so ours must be made anew above it.
+ *
+ * Only where the registry knows an area, or we made a programme before: who has
+ * our key could fill our tables with areas that are none. */
 static int on_seen(struct scheduler *s,
                    const struct scheduler_event *ev,
                    struct scheduler_update *up)
 {
-    uint32_t row;
+    uint32_t row = areas_find(&s->plan.areas, ev->seen_area);
     struct area *a;
-    int rv;
 
     (void)up;
-    rv = areas_put(&s->plan.areas, ev->seen_area, &row);
-    if (rv != LOA_OK)
-        return rv;
+    if (row == AREA_NONE)
+        return LOA_OK;
     a = &s->plan.areas.rows[row];
+    if (a->spans_n == 0 && a->programme.version == 0)
+        return LOA_OK;
     if (ev->seen_version <= a->programme.version)
         return LOA_OK;
     a->programme.version = ev->seen_version;

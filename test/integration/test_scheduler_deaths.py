@@ -5,6 +5,7 @@ import random
 import threading
 import time
 
+import pytest
 from loa_broker import LIMIT_S, wait_until
 from loa_identity import (ROOT_DIR, DELEGATE, SCHEDULE, now_ms,
                           open_envelope, pb, registry, services)
@@ -314,14 +315,16 @@ def test_broker_that_forgot_everything(world):
         assert head.programme_version == before[a].version
 
 
-def test_database_from_an_old_backup(world):
-    """The broker and the devices hold newer programmes than the tables."""
+@pytest.mark.parametrize("more", ["", ", scheduler.area, scheduler.area_sync"])
+def test_database_from_an_old_backup(world, more):
+    """The broker and the devices hold newer programmes than the tables, also
+    of areas that are known only when the registry has answered."""
     answer = world.add("vn/08/070", now_ms() + HOUR)
     version = answer.entries[0].programmes[0].version
     world.wait_programme("vn/08/070", version)
     world.service.stop()
     world.pg.query("TRUNCATE scheduler.bulletin, scheduler.approval,"
-                   " scheduler.programme, scheduler.outbox")
+                   " scheduler.programme, scheduler.outbox" + more)
     world.service.start()
     p = world.wait_programme("vn/08/070", version + 1)
     assert not p.bulletins

@@ -399,10 +399,31 @@ static void test_seen(void)
     CHECK_INT("above it", world_programme(w, "vn/08/070")->version,
               WORLD_AT_MS + 6);
     CHECK_INT("as planned", world_programme(w, "vn/08/070")->n_bulletins, 1);
-    ev.seen_area = "vn/08/079";
+    ev.seen_area = "vn/08/071";
     world_step(w, &ev);
-    CHECK_INT("of an unknown area", world_settle(w), 1);
-    CHECK_INT("says nothing", world_programme(w, "vn/08/079")->n_bulletins, 0);
+    CHECK_INT("of an area that never had one", world_settle(w), 1);
+    CHECK_INT("says nothing", world_programme(w, "vn/08/071")->n_bulletins, 0);
+    world_free(w);
+}
+
+/* Each made an area and a programme in the tables: with our key, more than the
+ * next start could read. */
+static void test_seen_programmes_make_no_areas(void)
+{
+    struct world *w = world_new("vn");
+    uint32_t rows_n = w->core.plan.areas.rows_n;
+    char area[LOA_AREA_CAP];
+    struct scheduler_event ev = {.type = SCHEDULER_SEEN,
+                                 .seen_area = area,
+                                 .seen_version = WORLD_AT_MS + 5};
+
+    world_settle(w);
+    for (int i = 0; i < 100; i++) {
+        snprintf(area, sizeof area, "vn/08/x%d", i);
+        world_step(w, &ev);
+        CHECK_INT("nothing is made", world_settle(w), 0);
+    }
+    CHECK_INT("no area more", w->core.plan.areas.rows_n, rows_n);
     world_free(w);
 }
 
@@ -450,6 +471,7 @@ int main(void)
     test_approver_s_issuer_revoked();
     test_restart();
     test_seen();
+    test_seen_programmes_make_no_areas();
     test_same_steps_same_bytes();
     return CHECK_DONE();
 }
