@@ -31,17 +31,17 @@ static struct loa_expect expect(const struct speaker *s, enum loa_type type)
     };
 }
 
-/* A head from the future is no lie: it tells that our clock is behind. It is
- * judged at its own time, when its signer must have been certified. Without a
- * clock, and while our time is in doubt, every head is, and every command: what
- * speaks can be stopped whatever the clock says. */
+/* What comes from the future is no lie: it tells that our clock is behind. A
+ * head or a command is judged at its own time then, when its signer must have
+ * been certified, and so is each while our time is in doubt: the one may set
+ * the clock, and by the other what speaks can be stopped. */
 static bool at_its_own_time(const struct speaker *s,
                             enum loa_type type,
                             int64_t issued_at_ms)
 {
-    if (!s->time.trusted || s->time.doubted)
-        return type == LOA_TYPE_HEAD || type == LOA_TYPE_COMMAND;
-    return type == LOA_TYPE_HEAD && issued_at_ms > speaker_at_ms(s);
+    return (type == LOA_TYPE_HEAD || type == LOA_TYPE_COMMAND) &&
+           (!s->time.trusted || s->time.doubted ||
+            issued_at_ms > speaker_at_ms(s));
 }
 
 /* Verified, and about the area in whose topic it came: a signed message cannot

@@ -126,7 +126,25 @@ static void test_stop_while_time_is_in_doubt(void)
     }
 }
 
-/* Nor by revoking who approved it, or who planned it. */
+/* The same with a clock that is behind and that nobody contradicts. */
+static void test_stop_from_the_future(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+    struct twist then = {.issued_at_ms = T0 + 20 * MINUTE,
+                         .counter = (uint64_t)(T0 + 20 * MINUTE) * 1000};
+
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 10 * SECOND + 500);
+    CHECK_INT("believed", w.s.time.trusted, 1);
+    command(30, 0, NULL, &then);
+    CHECK_INT("the volume waits", speaker_volume(&w.s), 100);
+    command(-1, 1, NULL, &then);
+    CHECK_INT("silent", speaker_sounding(&w.s), 0);
+    world_run(&w, T0 + MINUTE);
+    CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"), 1);
+}
+
+/* Without the right time nobody was cut who was revoked. */
 static void test_revoked_while_time_is_in_doubt(void)
 {
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
@@ -308,6 +326,7 @@ int main(void)
     test_stop();
     test_replayed_command();
     test_stop_while_time_is_in_doubt();
+    test_stop_from_the_future();
     test_revoked_while_time_is_in_doubt();
     test_stop_on_a_disk_that_refuses();
     test_receipts_until_acked();
