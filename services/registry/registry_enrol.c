@@ -151,7 +151,8 @@ static int revoke_old(struct registry *r,
 {
     struct revoked_entry e = {.serial = d->certificate_serial,
                               .not_after_ms = d->not_after_ms};
-    const struct share share = share_of(r->conf.identity->leaf.area, d->area);
+    const struct share share =
+        revoked_share(r->conf.identity->leaf.area, d->area, false);
 
     if (d->enrolled_at_ms == 0 || d->revoked || d->not_after_ms <= ev->now_ms)
         return LOA_OK;

@@ -318,19 +318,14 @@ static int take_principals(struct registry *r,
     return rv;
 }
 
-/* How much of the list who asks may fill. Its very end is for authorities: who
- * revokes one has revoked all below it, and that must be possible always. */
 static struct share room_of(const struct registry *r,
                             const struct registry_event *ev)
 {
-    struct share s = share_of(r->conf.identity->leaf.area, ev->who->area);
     const struct principal *p =
         principals_newest(&r->principals, ev->request->revoke.principal);
 
-    if (s.of_all > REVOKED_SHARE &&
-        (p == NULL || p->role != LOA_ROLE_AUTHORITY))
-        s.of_all = s.of_area = REVOKED_SHARE;
-    return s;
+    return revoked_share(r->conf.identity->leaf.area, ev->who->area,
+                         p != NULL && p->role == LOA_ROLE_AUTHORITY);
 }
 
 /* All of them, or none where the list has no room. */

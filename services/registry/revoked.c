@@ -85,6 +85,15 @@ static struct usage use(const struct revoked *r,
     return u;
 }
 
+struct share revoked_share(const char *own, const char *area, bool authority)
+{
+    struct share s = share_of(own, area);
+
+    if (s.of_all > REVOKED_SHARE && !authority)
+        s.of_all = s.of_area = REVOKED_SHARE;
+    return s;
+}
+
 bool revoked_may(const struct revoked *r,
                  const struct revoked_entry *e,
                  const struct share *s)

@@ -36,6 +36,11 @@ struct revoked {
 LOA_MUST_CHECK int revoked_add(struct revoked *r,
                                const struct revoked_entry *e);
 
+/* How much of the list an asker of `area` may fill. Its very end is for
+ * authorities: who revokes one has revoked all below it, and that must be
+ * possible always. */
+struct share revoked_share(const char *own, const char *area, bool authority);
+
 /* Does the share of who asks allow this entry, that is not on the list? */
 bool revoked_may(const struct revoked *r,
                  const struct revoked_entry *e,

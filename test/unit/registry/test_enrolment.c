@@ -270,6 +270,27 @@ static void test_renewed_with_its_old_key(void)
     CHECK_INT("asked again", update.flags & REGISTRY_WRITE, 0);
 }
 
+/* What is kept for authorities is not for the devices of a wide area. */
+static void test_a_renewal_leaves_the_end_of_the_list(void)
+{
+    struct revoked_entry e = {.not_after_ms = NOW + 400 * DAY};
+    int64_t late = NOW + (365 - 30) * DAY;
+    char code[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    memcpy(code, ask_code("vn", STAFF, 1, "d1", "vn", NOW)->code, sizeof code);
+    enrol(code, "d1", 10, NOW);
+    for (e.serial = 1; e.serial <= REVOKED_MAX * REVOKED_SHARE / SHARE_WHOLE;
+         e.serial++)
+        CHECK_INT("fill", revoked_add(&registry.revoked, &e), LOA_OK);
+    memcpy(code, ask_code("vn", STAFF, 2, "d1", "vn", late)->code, sizeof code);
+    CHECK_INT("no room", enrol(code, "d1", 12, late)->status.code,
+              REFUSAL_TOO_LARGE);
+    registry.revoked.entries_n--;
+    CHECK_INT("room", enrol(code, "d1", 12, late)->status.code, REFUSAL_NONE);
+}
+
 static void test_guesses(void)
 {
     char code[LOA_CODE_CAP];
@@ -347,6 +368,7 @@ int main(void)
     test_certificates();
     test_renewal();
     test_renewed_with_its_old_key();
+    test_a_renewal_leaves_the_end_of_the_list();
     test_guesses();
     test_enrol_refused();
     return CHECK_DONE();
