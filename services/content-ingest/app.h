@@ -49,6 +49,8 @@ struct app {
 
 /* Start jobs that are due, drop uploads that are stale. */
 void feed_poke(void *data);
+/* Was its last job stopped without any fault of the file? */
+bool feed_stopped(void *data, const uint8_t id[LOA_ID_BYTES]);
 void feed_job_ended(void *data,
                     const uint8_t id[LOA_ID_BYTES],
                     enum ingest_event_type type);

@@ -15,13 +15,14 @@ static void feed(struct app *a,
     ingest_step(&a->ingest, ev, up);
 }
 
-/* Carry out what is due: jobs to start, uploads to drop. */
+/* Carry out what is due: jobs to start, uploads to drop. Not before the broker
+ * is there: without one we stop again within a moment. */
 void feed_poke(void *data)
 {
     struct app *a = data;
     struct ingest_update up;
 
-    if (a->service.stopping || a->poking)
+    if (a->service.stopping || !a->service.mqtt.connected || a->poking)
         return;
     a->poking = true;
     do {
@@ -37,6 +38,11 @@ void feed_poke(void *data)
             log_warn("upload.drop", "text=not noted; the next start does it");
     } while (up.action != INGEST_NOTHING);
     a->poking = false;
+}
+
+bool feed_stopped(void *data, const uint8_t id[LOA_ID_BYTES])
+{
+    return jobs_stopped(&((const struct app *)data)->jobs, id);
 }
 
 void feed_job_ended(void *data,

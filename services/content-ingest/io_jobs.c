@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,58 @@
 #include "content-ingest/io_jobs_steps.h"
 #include "proto/io/clock.h"
 #include "proto/io/log.h"
+
+/* --- whose fault it was ----------------------------------------------------
+ * A row counts attempts before they are made, so that a file over which the
+ * service dies is given up. Who stops in good order takes the attempt back: by
+ * a file, because the database may be what was lost. It goes when the next
+ * attempt is counted. */
+
+static void mark_path(const struct jobs *s,
+                      const uint8_t id[LOA_ID_BYTES],
+                      char path[PATH_MAX])
+{
+    char name[2 * LOA_ID_BYTES + 1];
+    int n;
+
+    loa_hex(id, LOA_ID_BYTES, name);
+    n = snprintf(path, PATH_MAX, "%s/" JOBS_STOPPED "%s", s->conf.work_dir,
+                 name);
+    if (n >= PATH_MAX)
+        path[0] = '\0';
+}
+
+bool jobs_stopped(const struct jobs *s, const uint8_t id[LOA_ID_BYTES])
+{
+    char path[PATH_MAX];
+
+    mark_path(s, id, path);
+    return access(path, F_OK) == 0;
+}
+
+static void mark(const struct job *j)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    if (!j->begun)
+        return;
+    mark_path(j->jobs, j->plan.id, path);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        log_warn("job.mark", "file=%s text=%s; this attempt counts", path,
+                 strerror(errno));
+    else
+        close(fd);
+}
+
+static void unmark(const struct job *j)
+{
+    char path[PATH_MAX];
+
+    mark_path(j->jobs, j->plan.id, path);
+    unlink(path);
+}
 
 /* --- the end of a job ------------------------------------------------------
  */
@@ -47,6 +100,8 @@ void job_end(struct job *j, enum ingest_event_type event)
 
     if (!j->stored)
         job_store_abandon(j);
+    if (event == INGEST_JOB_AGAIN)
+        mark(j);
     job_clean(j);
     memcpy(id, j->plan.id, sizeof id);
     j->used = false;
@@ -107,10 +162,13 @@ static void on_noted(void *data, int status)
 
     if (j->jobs->closed)
         return;
-    if (status != LOA_OK)
+    if (status != LOA_OK) {
+        j->begun = false;
         job_fail_db(j, status);
-    else
+    } else {
+        unmark(j);
         job_source(j);
+    }
 }
 
 static struct job *job_new(struct jobs *s, const struct upload *u)
@@ -155,6 +213,7 @@ void jobs_start(struct jobs *s, const struct upload *u)
              j->plan.principal, j->plan.title, (unsigned long long)j->plan.size,
              u->attempts_n);
     rv = upload_rows_encoding(s->pg, j->plan.id, u->attempts_n, on_noted, j);
+    j->begun = rv == LOA_OK;
     if (rv != LOA_OK)
         job_fail_db(j, rv);
 }
@@ -203,6 +262,7 @@ void jobs_close(struct jobs *s)
 
         if (!j->used)
             continue;
+        mark(j);
         worker_close(&j->worker);
         if (!j->writing)
             job_clean(j);

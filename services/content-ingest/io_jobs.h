@@ -28,6 +28,7 @@ struct jobs;
 struct job {
     struct jobs *jobs;
     bool used;
+    bool begun; /* Its row says so, or will: an attempt is counted. */
     struct upload_plan plan;
     uint64_t started_ms;
     char source_path[PATH_MAX], frames_path[PATH_MAX];
@@ -94,7 +95,12 @@ void jobs_start(struct jobs *s, const struct upload *u);
 /* An upload that is given up: note it, then ended(). */
 void jobs_give_up(struct jobs *s, const struct upload *u, enum refusal r);
 
-/* Kill the workers. The memory is free to reuse after the loop has run out. */
+/* Did the last job of this upload end without any fault of the file: stopped
+ * with the service, or by a full disk? Its row counts that attempt. */
+bool jobs_stopped(const struct jobs *s, const uint8_t id[LOA_ID_BYTES]);
+
+/* Kill the workers, and note that it was not their files' fault. The memory is
+ * free to reuse after the loop has run out. */
 void jobs_close(struct jobs *s);
 
 #endif /* LOA_CONTENT_IO_JOBS_H */

@@ -6,7 +6,8 @@
 
 #include "content-ingest/io_jobs.h"
 
-#define JOBS_PREFIX "job-" /* Of our files in the work directory. */
+#define JOBS_PREFIX "job-"      /* Of our files in the work directory. */
+#define JOBS_STOPPED "stopped-" /* And the upload: see io_jobs.c. */
 #define JOBS_PAGE_LEN_MAX ((size_t)UPLOAD_PAGE_PARTS * UPLOAD_PART_LEN_MAX)
 /* An array of packets, each with its length, behind its header. */
 #define JOBS_SLICE_LEN_MAX \

@@ -143,7 +143,11 @@ static void load_row(const PGresult *res, int i, struct upload *u)
     u->active_at_ms = pg_get_time_ms(res, i, 10);
 }
 
-int upload_rows_open(struct pg *pg, struct ingest *n)
+int upload_rows_open(struct pg *pg,
+                     struct ingest *n,
+                     bool (*stopped)(void *data,
+                                     const uint8_t id[LOA_ID_BYTES]),
+                     void *data)
 {
     int rv = pg_prepare(pg, stmts, sizeof stmts / sizeof stmts[0]);
     struct upload u;
@@ -155,6 +159,9 @@ int upload_rows_open(struct pg *pg, struct ingest *n)
         return rv;
     for (int i = 0; i < PQntuples(res) && rv == LOA_OK; i++) {
         load_row(res, i, &u);
+        if (strcmp(pg_get_text(res, i, 8, NULL), "encoding") == 0 &&
+            u.attempts_n > 0 && stopped(data, u.plan.id))
+            u.attempts_n--;
         rv = load_ranges(pg, &u);
         if (rv == LOA_OK && ingest_restore(n, &u) != LOA_OK) {
             log_warn("upload.restore", "left=%d text=too many unfinished",

@@ -7,8 +7,13 @@
 #include "content-ingest/ingest.h"
 
 /* Prepare the statements and put the unfinished uploads into the core:
- * blocking, before the loop runs. */
-LOA_MUST_CHECK int upload_rows_open(struct pg *pg, struct ingest *n);
+ * blocking, before the loop runs. stopped says of an upload whether its last
+ * attempt, which its row counts, does not count. */
+LOA_MUST_CHECK int upload_rows_open(
+    struct pg *pg,
+    struct ingest *n,
+    bool (*stopped)(void *data, const uint8_t id[LOA_ID_BYTES]),
+    void *data);
 
 /* Ask for an upload: submitted_by, state, size, content_hash, failure_code,
  * failure_vi, failure_en, whether it lies within area. On LOA_OK rows is told.

@@ -12,7 +12,7 @@ int uploads_open(struct uploads *s)
 {
     for (size_t i = 0; i < RPC_CALLS_MAX; i++)
         s->slots[i].uploads = s;
-    return upload_rows_open(s->pg, s->ingest);
+    return upload_rows_open(s->pg, s->ingest, s->stopped, s->data);
 }
 
 static void step(struct uploads *s,

@@ -15,6 +15,8 @@ struct uploads {
     struct stats *stats;
     /* Something may have become due: the owner steps INGEST_NEXT. */
     void (*poke)(void *data);
+    /* As upload_rows_open() asks. */
+    bool (*stopped)(void *data, const uint8_t id[LOA_ID_BYTES]);
     void *data;
     /* What a call of the same index waits with for the database. */
     struct uploads_slot {

@@ -63,6 +63,7 @@ static void wire_modules(struct app *a)
     a->sender.data = a->sweep.data = a;
     a->uploads.ingest = &a->ingest;
     a->uploads.poke = feed_poke;
+    a->uploads.stopped = feed_stopped;
     a->jobs.ended = feed_job_ended;
     a->jobs.progress = feed_job_progress;
     a->jobs.made = feed_made;
@@ -193,6 +194,7 @@ static void connected(void *data)
 
     sender_connected(&a->sender);
     retained_ask(&a->retained, true);
+    feed_poke(a);
 }
 
 int main(int argc, char *argv[])

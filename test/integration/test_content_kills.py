@@ -112,7 +112,7 @@ def test_stopped_in_encoding(world, wav):
     assert world.service.stop() == 0
     # It was killed; to die it needs a moment of CPU, and it has low priority.
     wait_until(lambda: encoders(work) == [], "the worker is gone")
-    assert os.listdir(work) == []
+    assert os.listdir(work) == [f"stopped-{id_.hex()}"]
     world.service.start()
     assert world.lan.wait_ended(id_).stage == DONE
 
@@ -137,6 +137,59 @@ def test_three_times_in_encoding(pg, wav):
             restart(w)
         u = w.lan.wait_ended(id_)
         assert "three times" in u.failure.text_en, u
+
+
+def stop_and_start(w):
+    assert w.service.stop() == 0
+    w.service.start()
+
+
+def broker_away(w):
+    """Its supervisor starts the service again before the broker is back."""
+    w.broker.stop()
+    assert w.service.process.wait(LIMIT_S) == 1
+    for _ in range(3):
+        w.service.start(wait=False)
+        assert w.service.process.wait(LIMIT_S) == 1
+    w.broker.start()
+    w.service.start()
+    w.lan = w.sender(w.lan_id)
+
+
+def database_away(w):
+    w.pg.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+               "WHERE usename = 'loa_content'")
+    assert w.service.process.wait(LIMIT_S) == 1
+    w.service.start()
+
+
+@pytest.mark.parametrize("ends", [stop_and_start, broker_away, database_away])
+def test_stops_are_not_the_files_fault(pg, wav, ends):
+    """After three stops, or a broker that was away for some seconds, a good file
+    was given up: "The server tried three times"."""
+    with ContentWorld(pg) as w:
+        real = list(w.service.argv)
+        slow = os.path.join(w.service.folder, "slow-encode")
+        with open(slow, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nexec sleep 1000\n")
+        os.chmod(slow, 0o755)
+        w.service.stop()
+        w.service.argv = real + ["--encoder", slow]
+        w.service.start()
+        id_ = w.lan.begin(len(wav), title="tốt").upload.upload_id
+        w.lan.send_parts(id_, wav)
+
+        def begun():
+            return any(f.startswith("job-") for f in os.listdir(work))
+        work = os.path.join(w.service.folder, "work")
+        for _ in range(4):
+            wait_until(begun, "encoding")
+            assert w.pg.one("SELECT attempts_n FROM content.upload") == "1"
+            ends(w)
+        w.service.argv = real
+        wait_until(begun, "encoding")
+        stop_and_start(w)
+        assert w.lan.wait_ended(id_).stage == DONE
 
 
 def test_in_push(world, wav):
