@@ -295,6 +295,18 @@ void contents_need_end(struct contents *cs, struct chance *ch, int64_t now_us)
     assign(cs, ch, now_us);
 }
 
+/* Another try has it sent to the whole area again, so a disk that stays full,
+ * or a hash that stays wrong, is tried ever more rarely. */
+static void put_off(struct content *c, int64_t now_us)
+{
+    c->retry_pause_us *= 2;
+    if (c->retry_pause_us < CONTENT_RETRY_US)
+        c->retry_pause_us = CONTENT_RETRY_US;
+    if (c->retry_pause_us > CONTENT_RETRY_US_MAX)
+        c->retry_pause_us = CONTENT_RETRY_US_MAX;
+    c->retry_us = now_us + c->retry_pause_us;
+}
+
 void contents_put_done(struct contents *cs, int status, int64_t now_us)
 {
     struct fetch *f = &cs->fetches[cs->put_fetch];
@@ -310,7 +322,7 @@ void contents_put_done(struct contents *cs, int status, int64_t now_us)
         return;
     }
     fetch_stop(cs, c);
-    c->retry_us = now_us + CONTENT_RETRY_US;
+    put_off(c, now_us);
 }
 
 /* --- the disk ------------------------------------------------------------- */
@@ -327,7 +339,7 @@ void contents_opened(struct contents *cs,
     if (status != LOA_OK) {
         f->opened = false;
         fetch_stop(cs, c);
-        c->retry_us = now_us + CONTENT_RETRY_US;
+        put_off(c, now_us);
         return;
     }
     for (uint32_t i = 0; i < c->m.packets_n; i++)
@@ -357,6 +369,7 @@ void contents_job_done(struct contents *cs,
     cs->job = -1;
     if (status == LOA_OK) {
         c->state = CONTENT_COMPLETE;
+        c->retry_pause_us = 0;
         c->checked_us = now_us;
         c->disk_bytes = bytes;
         c->part_on_disk = false;
@@ -366,6 +379,7 @@ void contents_job_done(struct contents *cs,
     c->retry_us = now_us + CONTENT_RETRY_US;
     if (status != LOA_EINVAL && status != LOA_ENOENT)
         return; /* The disk refused: the same again, later. */
+    put_off(c, now_us);
     c->state = CONTENT_ABSENT;
     c->part_on_disk = false;
     c->disk_bytes = 0;

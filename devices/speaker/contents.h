@@ -16,13 +16,14 @@
 #define CONTENTS_MAX 512
 #define FETCHES_MAX 16 /* Contents that are fetched at the same time. */
 
-#define CONTENT_QUIET_US 1000000    /* Without a packet: the push is over. */
-#define CONTENT_JITTER_US 500000    /* Neighbours missed the same packet. */
-#define CONTENT_ASK_US_MIN 2000000  /* Unanswered: ask again, growing ... */
-#define CONTENT_ASK_US_MAX 60000000 /* ... up to this. */
-#define CONTENT_RETRY_US 10000000   /* After the disk refused. */
-#define CONTENT_KEEP_US 86400000000 /* Unneeded ones are kept for a day. */
-#define CONTENT_CHECK_US 600000000  /* A hash is believed for ten minutes. */
+#define CONTENT_QUIET_US 1000000       /* Without a packet: the push is over. */
+#define CONTENT_JITTER_US 500000       /* Neighbours missed the same packet. */
+#define CONTENT_ASK_US_MIN 2000000     /* Unanswered: ask again, growing ... */
+#define CONTENT_ASK_US_MAX 60000000    /* ... up to this. */
+#define CONTENT_RETRY_US 10000000      /* After the disk refused, growing ... */
+#define CONTENT_RETRY_US_MAX 600000000 /* ... if it must be sent again. */
+#define CONTENT_KEEP_US 86400000000    /* Unneeded ones are kept for a day. */
+#define CONTENT_CHECK_US 600000000     /* A hash is believed for ten minutes. */
 
 enum content_state {
     CONTENT_ABSENT,    /* Not complete; perhaps some packets are on disk. */
@@ -39,13 +40,14 @@ struct content {
     int64_t was_nearest_at_ms;
     struct manifest m; /* Valid once it was needed. */
     bool named; /* Somebody who needs it names the stream key of m, ... */
-    struct manifest other; /* ... or this one, if it is needed at all. */
-    int64_t nearest_at_ms; /* Start that needs it first. */
-    int64_t unneeded_us;   /* Monotonic: since when nobody needs it. */
-    int64_t retry_us;      /* The disk refused: not before. */
-    int64_t checked_us;    /* When the hash was last right. */
-    uint64_t disk_bytes;   /* What its files take. */
-    int fetch;             /* Index into fetches, or -1. */
+    struct manifest other;  /* ... or this one, if it is needed at all. */
+    int64_t nearest_at_ms;  /* Start that needs it first. */
+    int64_t unneeded_us;    /* Monotonic: since when nobody needs it. */
+    int64_t retry_us;       /* The disk refused: not before. */
+    int64_t retry_pause_us; /* 0: it never did. */
+    int64_t checked_us;     /* When the hash was last right. */
+    uint64_t disk_bytes;    /* What its files take. */
+    int fetch;              /* Index into fetches, or -1. */
     bool part_on_disk;
     bool deleting;
 };

@@ -237,6 +237,37 @@ static void test_content_disk_full(void)
     CHECK_INT("health says so", w.health.storage_fault, 1);
 }
 
+/* A disk without room for contents: every ten seconds it was tried by having
+ * all packets sent to the whole area once more. */
+static void test_full_disk_wants_for_ever(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 5 * HOUR}, NULL, false};
+    size_t seen_n = 0, pushed_n = 0;
+
+    world_init(&w, &town);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    w.content_fails = true;
+    publish((uint64_t)T0, &b, 1);
+    for (int64_t i = 0; i < 1200; i++) {
+        world_run(&w, T0 + (i + 1) * SECOND);
+        if (w.wants_n == seen_n)
+            continue;
+        seen_n = w.wants_n;
+        pushed_n++;
+        world_push(&w, &speech, 0);
+    }
+    CHECK_INT("tried again", pushed_n >= 5, 1);
+    CHECK_INT("ever more rarely", pushed_n <= 8, 1);
+    w.content_fails = false;
+    for (int64_t i = 1200; i < 2400 && seen_n == w.wants_n; i++)
+        world_run(&w, T0 + (i + 1) * SECOND);
+    world_push(&w, &speech, 0);
+    world_run(&w, T0 + 6 * HOUR);
+    CHECK_INT("plays", w.plays_n, 1);
+    CHECK_INT("fault over", w.health.storage_fault, 0);
+}
+
 /* Damage that the disk did not notice: a file is not what it should be. */
 static void test_files_of_nonsense(void)
 {
@@ -272,6 +303,7 @@ int main(void)
     test_disk_refuses();
     test_full_disk_fetches_for_ever();
     test_content_disk_full();
+    test_full_disk_wants_for_ever();
     test_files_of_nonsense();
     return CHECK_DONE();
 }
