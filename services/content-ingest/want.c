@@ -108,6 +108,7 @@ static void ask(struct want *w,
     uint32_t content = needs_find_stream(n, s->stream_key), need = NEEDS_NONE;
     uint32_t packets_n = 0, ahead = 0;
     struct want_repair *r = NULL;
+    uint32_t left;
 
     if (content != NEEDS_NONE) {
         need = needs_covering(n, ev->message->area, content, false);
@@ -117,6 +118,8 @@ static void ask(struct want *w,
         packets_n = WANT_BLOCKS_MAX * BLOCK_PACKETS;
     if (need != NEEDS_NONE)
         ahead = ev->ahead(ev->data, ev->message->area, content);
+    /* Nobody misses more packets than there are, unless ranges overlap. */
+    left = packets_n;
     for (size_t i = 0; i < s->ranges_n; i++) {
         const struct want_range *g = &s->ranges[i];
         uint32_t end = g->first < packets_n && g->count > packets_n - g->first
@@ -134,10 +137,11 @@ static void ask(struct want *w,
             }
             if (r == NULL)
                 r = repair_of(w, need, ev->now_ms);
-            if (r == NULL) {
+            if (r == NULL || left == 0) {
                 up->dropped_n += end - k;
                 break;
             }
+            left--;
             mark(r, k, up);
         }
     }

@@ -82,7 +82,7 @@ struct want_update {
     uint32_t marked_n, merged_n; /* Newly; those that were already. */
     uint32_t promised_n;         /* A push will send them. */
     uint32_t unknown_n;          /* Not a stream that the area needs. */
-    uint32_t dropped_n;          /* WANT_REPAIRS_MAX. */
+    uint32_t dropped_n;          /* WANT_REPAIRS_MAX; ranges that overlap. */
     bool limited;                /* The whole message: too many of them. */
     /* ROOM: */
     bool send;
