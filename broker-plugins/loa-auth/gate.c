@@ -40,6 +40,10 @@ static const struct rights_topic *set_topic(struct gate *g, const char *topic)
     return &g->topic->topic;
 }
 
+_Static_assert(GATE_ENROL_BURST + LOGIN_ENROL_MS / GATE_ENROL_EVERY_MS <
+                   SESSIONS_ENROLLING_MAX,
+               "whoever waits for nothing is gone before there are too many");
+
 /* A clock that was set back makes the burst whole. */
 static bool enrol_take(struct gate *g)
 {
@@ -80,6 +84,19 @@ static bool may_replace(struct gate *g,
     return a->role == b->role && strcmp(a->service, b->service) == 0;
 }
 
+static const char *holder_of(const struct session *s)
+{
+    return s->who.role == RIGHTS_ROLE_ENROLLING ? LEFT_ENROLLING
+                                                : s->who.principal;
+}
+
+/* A client id that is the principal's name is one, and replaces itself. */
+static bool makes_up_ids(const struct session *s)
+{
+    return s->who.role == RIGHTS_ROLE_ENROLLING ||
+           strcmp(s->client_id, s->who.principal) != 0;
+}
+
 /* The login is good. */
 static const char *join(struct gate *g,
                         const struct login_request *r,
@@ -89,6 +106,8 @@ static const char *join(struct gate *g,
 
     if (other != NULL && !may_replace(g, s, other))
         return "in-use";
+    if (makes_up_ids(s) && left_many(&g->left, holder_of(s), g->now_ms))
+        return "left-behind";
     if (s->who.role == RIGHTS_ROLE_ENROLLING && !enrol_take(g))
         return "too-many";
     if (wills_take(&g->wills, s->who.principal, g->now_ms, g->told_will))
@@ -129,10 +148,44 @@ const char *gate_login(struct gate *g, const struct login_request *r)
     return why != NULL ? why : join(g, r, &s);
 }
 
+/* Without room for it, it is taken for one that left something behind. */
+static void note_end(struct gate *g, const struct session *s)
+{
+    struct gate_ended *e = &g->ended[g->ended_n];
+
+    if (g->ended_n == GATE_ENDED_MAX) {
+        left_add(&g->left, holder_of(s), g->now_ms);
+        return;
+    }
+    strcpy(e->client_id, s->client_id);
+    strcpy(e->holder, holder_of(s));
+    g->ended_n++;
+}
+
 void gate_gone(struct gate *g, const void *client)
 {
+    const struct session *s = session_find(&g->sessions, client);
+
     g->leaving = NULL;
+    if (s != NULL && s->state == SESSION_LIVE && makes_up_ids(s))
+        note_end(g, s);
     session_gone(&g->sessions, client, g->now_ms);
+}
+
+const struct gate_ended *gate_next_ended(struct gate *g)
+{
+    while (g->ended_n > 0) {
+        const struct gate_ended *e = &g->ended[--g->ended_n];
+
+        if (session_find_id(&g->sessions, e->client_id) == NULL)
+            return e; /* Nobody has taken its place. */
+    }
+    return NULL;
+}
+
+void gate_left(struct gate *g, const struct gate_ended *e)
+{
+    left_add(&g->left, e->holder, g->now_ms);
 }
 
 static enum gate_verdict admit(struct gate *g,

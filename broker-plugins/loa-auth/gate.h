@@ -10,6 +10,7 @@
 #ifndef LOA_AUTH_GATE_H
 #define LOA_AUTH_GATE_H
 
+#include "left.h"
 #include "login.h"
 #include "topics.h"
 #include "wills.h"
@@ -19,12 +20,13 @@
 #define GATE_SWEEP_MS 50  /* Between sweeps. */
 #define GATE_KICKS_MAX 64 /* Clients cut in one sweep. */
 
-/* Whoever has made a key may log in to be enrolled, and the broker may keep the
- * session and a will of 65 KB for as long as persistent_client_expiration says:
- * so many at once, and then one more in each of these times. Together they stay
- * below SESSIONS_ENROLLING_MAX, so that nobody fills that either. */
+/* Whoever has made a key may log in to be enrolled: so many at once, and then
+ * one more in each of these times. Together they stay below
+ * SESSIONS_ENROLLING_MAX, so that nobody fills that. */
 #define GATE_ENROL_BURST 60
 #define GATE_ENROL_EVERY_MS 1000
+
+#define GATE_ENDED_MAX 256 /* Connections that ended since the last TICK. */
 
 /* Filters of one session: each costs the broker up to a kilobyte, and a right
  * for any kind, or for any area below, covers more made-up ones than there are
@@ -62,6 +64,12 @@ struct gate {
     const struct topics_entry *topic; /* The one asked about. */
     struct wills wills;
     char told_will[WILLS_TOPIC_CAP]; /* After "will": its topic. */
+    struct left left;
+    struct gate_ended {
+        char client_id[LOA_CLIENT_CAP];
+        char holder[LOA_PRINCIPAL_CAP]; /* As left.h has it. */
+    } ended[GATE_ENDED_MAX];            /* Whether it left a session behind. */
+    size_t ended_n;
     const void *leaving;         /* A client that the last login pushes out. */
     int64_t remembered_until_ms; /* Wall time: no mark holds longer. */
     int64_t now_ms;              /* Wall time, as of the last call that told. */
@@ -80,10 +88,10 @@ void gate_init(struct gate *g,
                const uint8_t root[LOA_KEY_BYTES]);
 
 /* BASIC_AUTH. NULL: in. Else why not, as login_judge(), "full", "too-many" (who
- * want to be enrolled, see GATE_ENROL_BURST), "in-use" (by a
- * live one that it may not push out: without valid time, or another holder) or
- * "will" (the last connection of this principal left one that it may not;
- * told_will is its topic; said once). */
+ * want to be enrolled, see GATE_ENROL_BURST), "left-behind" (too many sessions,
+ * see left.h), "in-use" (by a live one that it may not push out: without valid
+ * time, or another holder) or "will" (the last connection of this principal
+ * left one that it may not; told_will is its topic; said once). */
 LOA_MUST_CHECK const char *gate_login(struct gate *g,
                                       const struct login_request *r);
 
@@ -97,6 +105,12 @@ bool gate_asks_again(struct gate *g, const struct login_request *r);
 
 /* DISCONNECT. */
 void gate_gone(struct gate *g, const void *client);
+
+/* TICK: the connections of made-up client ids that have ended, one after the
+ * other; NULL: that was the last. Whoever asks the broker says with gate_left()
+ * if it still knows the client id: then a session was left behind. */
+const struct gate_ended *gate_next_ended(struct gate *g);
+void gate_left(struct gate *g, const struct gate_ended *e);
 
 /* ACL_CHECK, one function for each access. filters_n: as many as the broker
  * holds of this session, also from the connection before. */

@@ -29,6 +29,7 @@ struct plugin {
     struct io_state *state; /* NULL: no state file. */
     struct report report;
     bool ticking; /* TICK comes: revocations will be carried out. */
+    bool looking; /* look_what_is_left() is at work. */
 };
 
 static int64_t clock_ms(clockid_t id)
@@ -156,6 +157,8 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     enum gate_verdict v = GATE_RIGHT;
 
     (void)event;
+    if (p->looking)
+        return MOSQ_ERR_SUCCESS; /* A filter that was granted. */
     switch (ev->access) {
         case MOSQ_ACL_READ:
             v = gate_read(p->gate, ev->client, ev->topic);
@@ -231,6 +234,20 @@ static int on_disconnect(int event, void *event_data, void *userdata)
     return MOSQ_ERR_SUCCESS;
 }
 
+/* Of a session that is over, this broker knows nothing but a client id; to one
+ * that is not connected, cutting it does nothing but ask about its filters. */
+static void look_what_is_left(struct plugin *p)
+{
+    const struct gate_ended *e;
+
+    p->looking = true;
+    while ((e = gate_next_ended(p->gate)) != NULL)
+        if (mosquitto_kick_client_by_clientid(e->client_id, true) ==
+            MOSQ_ERR_SUCCESS)
+            gate_left(p->gate, e);
+    p->looking = false;
+}
+
 static int on_tick(int event, void *event_data, void *userdata)
 {
     struct plugin *p = userdata;
@@ -248,6 +265,7 @@ static int on_tick(int event, void *event_data, void *userdata)
             kicks[i].client_id, gate_verdict_name(kicks[i].why));
         mosquitto_kick_client_by_clientid(kicks[i].client_id, true);
     }
+    look_what_is_left(p);
     report_rest(p, now_ms);
     return MOSQ_ERR_SUCCESS;
 }

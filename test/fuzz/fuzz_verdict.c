@@ -1,4 +1,5 @@
 /* link: broker-plugins/loa-auth/gate.c broker-plugins/loa-auth/login.c
+ * broker-plugins/loa-auth/left.c
  * broker-plugins/loa-auth/rights.c broker-plugins/loa-auth/seen.c
  * broker-plugins/loa-auth/session.c broker-plugins/loa-auth/topics.c
  * broker-plugins/loa-auth/wills.c broker-plugins/loa-auth/wire.c */

@@ -157,6 +157,64 @@ static void test_older_list_goes_out(void)
     CHECK_INT("now it is", gate_trust_older(g, lists[1]), true);
 }
 
+/* lan comes and goes as lan-n; left: the broker still knows the session. */
+static const char *visit(const char *client_id, bool left)
+{
+    struct login_twist t = {.client_id = client_id, .off_ms = g->now_ms - NOW};
+    char password[LOA_PASSWORD_CAP];
+    struct login_request r = {&clients[3], client_id, "lan", password,
+                              g->now_ms};
+    const struct gate_ended *e;
+    const char *why;
+
+    person_login(&lan, &t, ++next_id, password);
+    why = gate_login(g, &r);
+    gate_gone(g, &clients[3]);
+    while ((e = gate_next_ended(g)) != NULL)
+        if (left)
+            gate_left(g, e);
+    return why;
+}
+
+static void test_sessions_of_one_person_fill_the_broker(void)
+{
+    char id[LOA_CLIENT_CAP];
+
+    setup();
+    for (int i = 0; i < 200; i++)
+        expect("leaves nothing", visit("lan-x", false), "in");
+    for (int i = 0; i < LEFT_MAX; i++) {
+        snprintf(id, sizeof id, "lan-%d", i);
+        expect("leaves one", visit(id, true), "in");
+    }
+    expect("one more", visit("lan-more", true), "left-behind");
+    expect("its own name", visit("lan", true), "in");
+    expect("others", login(&clients[0], &pole, 0), "in");
+    g->now_ms += LEFT_KEEP_MS;
+    expect("later", visit("lan-more", false), "in");
+    /* Whoever took the place of another left nothing behind. */
+    g->now_ms += LEFT_KEEP_MS;
+    expect("in", login(&clients[1], &lan, 0), "in");
+    CHECK_INT("none", gate_next_ended(g) == NULL, true);
+}
+
+/* Ends for which there is no room between two TICKs are taken for the worst. */
+static void test_many_ends_at_once(void)
+{
+    setup();
+    for (int i = 0; i < GATE_ENDED_MAX + LEFT_MAX; i++) {
+        struct session s = {.not_after_ms = NOW + HOUR, .client = &clients[0]};
+
+        s.who.role = LOA_ROLE_STAFF;
+        strcpy(s.who.principal, "lan");
+        strcpy(s.client_id, "lan-y");
+        CHECK_INT("add", session_add(&g->sessions, &s), LOA_OK);
+        gate_gone(g, &clients[0]);
+    }
+    CHECK_INT("as many as fit", g->ended_n, GATE_ENDED_MAX);
+    expect("the others count", visit("lan-z", false), "left-behind");
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
@@ -167,6 +225,8 @@ int main(void)
     test_pushed_out_by_name();
     test_sighup_throws_everybody_out();
     test_older_list_goes_out();
+    test_sessions_of_one_person_fill_the_broker();
+    test_many_ends_at_once();
     free(g);
     return CHECK_DONE();
 }
