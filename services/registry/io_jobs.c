@@ -242,6 +242,8 @@ static int write_update(struct jobs *j,
 {
     int rv = FAILPOINT("registry.write");
 
+    if (rv == LOA_OK) /* What it was decided on may not be durable yet. */
+        rv = pg_follow(&j->service->pg);
     if (rv == LOA_OK)
         rv = io_pg_save(&j->service->pg, j->registry, ev, up);
     if (rv == LOA_OK && (up->flags & REGISTRY_SAVE_TRUST))

@@ -7,7 +7,7 @@
 #include "registry/registry.h"
 
 /* Statements of one update at most, with room for inbox and outbox. */
-#define IO_PG_STMTS_MAX 32
+#define IO_PG_STMTS_MAX 33
 
 extern const struct pg_stmt io_pg_stmts[];
 extern const size_t io_pg_stmts_n;

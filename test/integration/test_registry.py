@@ -298,3 +298,41 @@ def test_the_id_of_anothers_request_gives_nothing_away(w, registrar):
     assert w.ask(registrar, message_id, area_import=part).status.code == OK
     a = w.ask(other, message_id, area_find=registry.AreaFind(text="vn/08/070"))
     assert [x.path for x in a.areas] == ["vn/08/070"]
+
+
+def test_batch_behind_one_that_failed_is_not_committed(w, registrar):
+    """Both were decided on what was in memory; the second was committed
+    although the first had failed."""
+    people = [w.province.staff(p, "vn/08") for p in ("ba", "tu")]
+    asker = w.asker(registrar)
+
+    def send(**more):
+        return asker.send("registry", pb.TYPE_REGISTRY_REQUEST,
+                          registry.RegistryRequest(**more))[0]
+
+    def decided():
+        """What came before has been worked on when a later one is refused."""
+        late, _ = asker.send("registry", pb.TYPE_REGISTRY_REQUEST,
+                             registry.RegistryRequest(), ttl_ms=-3600000)
+        assert asker.wait(late, registry.RegistryAnswer).status.code != OK
+
+    def lock(table):
+        return w.pg.holding(
+            f"LOCK TABLE registry.{table} IN ACCESS EXCLUSIVE MODE")
+
+    waiting = ("FROM pg_stat_activity WHERE usename = 'loa_registry' AND "
+               "wait_event_type = 'Lock' AND query ILIKE '%INTO principal%'")
+    with lock("principal"):
+        with lock("inbox"):
+            for who in people:
+                send(principal_add=registry.PrincipalAdd(
+                    certificates=who.certificates))
+            decided()
+        wait_until(lambda: w.pg.one("SELECT count(*) " + waiting) == "1",
+                   "the first batch waits")
+        decided()
+        w.pg.query("SELECT pg_cancel_backend(pid) " + waiting)
+    assert w.service.process.wait(LIMIT_S) == 1
+    w.service.start()
+    assert w.pg.one("SELECT count(*) FROM registry.principal "
+                    "WHERE id IN ('ba', 'tu')") == "0"
