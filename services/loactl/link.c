@@ -51,7 +51,10 @@ static void take_answer(struct link *l, const struct mqtt_msg *m)
 {
     struct loa_bytes p = {m->payload, m->len};
     struct loa_envelope e;
-    struct loa_expect want = {.now_ms = clock_wall_ms(), .time_trusted = true};
+    /* A service of somewhere else has nothing to say to us. */
+    struct loa_expect want = {.signer_area = l->c->identity.leaf.area,
+                              .now_ms = clock_wall_ms(),
+                              .time_trusted = true};
     struct slot *s;
     enum loa_verdict v;
 

@@ -143,6 +143,7 @@ static int read_answer(struct sync *y,
                        struct loa_bytes *body)
 {
     struct loa_expect want = {.type = LOA_TYPE_REGISTRY_ANSWER,
+                              .signer_area = y->service->identity.leaf.area,
                               .now_ms = clock_wall_ms(),
                               .time_trusted = true};
     struct loa_identity_claim who;

@@ -1,0 +1,74 @@
+"""Answers of services of another area, signed with good keys: whoever owns the
+broker and any authority below the root can make and deliver them."""
+import os
+import subprocess
+
+from loa_broker import BUILD, Broker, wait_until
+from loa_identity import SCHEDULE, new_root, pb, services
+from loa_scheduler import World, pg  # noqa: F401
+
+
+class Elsewhere:
+    """Signs as `who`, whatever area it is asked to sign for."""
+
+    def __init__(self, who):
+        self.who = who
+
+    def envelope(self, type_, body, **more):
+        return self.who.envelope(type_, body, **{**more, "area": None})
+
+
+def test_registry_of_elsewhere_names_the_areas(pg):
+    w = World(pg, registry=False)
+    try:
+        w.start_registry()
+        w.registry.identity = Elsewhere(
+            w.root.authority("province_66", "vn/66").service(
+                "registry_66", "registry", "vn/66"))
+        w.service.stop()
+        w.service.start(wait=False)
+        wait_until(lambda: "event=sync.refused verdict=area"
+                   in w.service.log(), "it is refused")
+        assert pg.one("SELECT count(*) FROM scheduler.area") == "0"
+        w.registry.identity = w.registry_id
+        wait_until(w.service.ready, "the true one answers")
+    finally:
+        w.close()
+
+
+def test_scheduler_of_elsewhere_says_accepted(tmp_path):
+    root = new_root()
+    province = root.authority("province_08", "vn/08")
+    lan = province.staff("lan", "vn/08/070", powers=SCHEDULE)
+    true = province.service("scheduler_08", "scheduler", "vn/08")
+    false = Elsewhere(root.authority("province_66", "vn/66").service(
+        "scheduler_66", "scheduler", "vn/66"))
+    signer = false
+    with Broker(root) as broker:
+        c = broker.connect(true)
+
+        def answer(_client, _data, m):
+            asked = pb.Signed.FromString(
+                pb.Envelope.FromString(m.payload).signed)
+            body = services.SchedulerAnswer(status=pb.Status())
+            c.mqtt.publish(m.topic.replace("/scheduler/", "/reply/"),
+                           signer.envelope(pb.TYPE_SCHEDULER_ANSWER, body,
+                                           message_id=asked.message_id), 1)
+
+        c.mqtt.on_message = answer
+        assert c.subscribe("loa/1/rpc/scheduler/vn/08/#") == 1
+
+        def cancel():
+            return subprocess.run(
+                [os.path.join(BUILD, "loactl"), "--lang", "en", "--port",
+                 str(broker.port), "--identity",
+                 lan.save(str(tmp_path / "lan.id")), "--timeout", "2",
+                 "schedule", "cancel", "ab" * 16],
+                capture_output=True, text=True, timeout=60)
+
+        done = cancel()
+        assert done.returncode != 0, done
+        assert "cannot be believed (area)" in done.stderr, done
+        signer = true
+        done = cancel()
+        assert "cannot be believed" not in done.stderr, done
