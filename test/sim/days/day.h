@@ -7,7 +7,7 @@
 #include "chance.h"
 #include "world.h"
 
-#include "model.h"
+#include "told.h"
 
 #define CONTENTS 6
 
@@ -36,6 +36,8 @@ static struct {
     int64_t clock_max_ms;
     bool powered;
     size_t plays_n, asked_n, time_requests_n;
+    int64_t set_us;  /* When it was told the time: with half a second of error,
+                        since answers take one. */
     int64_t told_us; /* When something last reached the device. */
     int64_t head_us; /* When the next head is due. */
     struct occ *sounding;
@@ -84,6 +86,7 @@ static void on_op(struct world *world, const struct speaker_op *op)
 
 static void hand_over(const struct model_receipt *r);
 static uint64_t hand_samples(uint64_t n);
+static unsigned hand_volume(void);
 static void hand_play(const struct world_play *p,
                       int64_t began_us,
                       const struct occ *over);
@@ -130,12 +133,17 @@ static void look_at_plays(int64_t began_us)
         trace_add(&p->first_at_us, sizeof p->first_at_us);
         hand_play(p, began_us, over);
         d.sounding = occ_find(p->id, p->start_at_ms, -1);
+        if (d.sounding != NULL) {
+            d.sounding->disturbed |= w.disk_fails;
+            d.sounding->clock_set =
+                d.set_us > 0 && d.set_us >= began_us - 2000000;
+        }
     }
     for (size_t i = from; i < d.plays_n; i++) {
         struct occ *o = occ_find(w.plays[i].id, w.plays[i].start_at_ms, -1);
 
         if (o != NULL)
-            o->samples_n = hand_samples(w.plays[i].samples_n);
+            model_samples(o, hand_samples(w.plays[i].samples_n));
     }
 }
 
@@ -181,6 +189,9 @@ static void deliver(int area)
         d.plan_at_risk[area] |= w.disk_fails;
         return;
     }
+    /* One that it knew only on the disk, and could not write there again. */
+    if (!is_on_disk(world_programme(&w, model_areas[area]), &d.delivered[area]))
+        d.plan_at_risk[area] |= w.disk_fails;
     if (model_programme((struct loa_bytes){l->data, l->len}, clock_us() / 1000,
                         w.now_us)) {
         d.delivered[area].len = l->len;
@@ -223,6 +234,8 @@ static void head(const uint8_t *nonce)
         return;
     town_head(&town, NULL, at_ms, m.plans[2].version, nonce, NULL, &l);
     world_give(&w, "head", NULL, nonce != NULL, &l, false);
+    if (nonce != NULL)
+        d.set_us = w.now_us;
     if (at_ms > m.floor_ms && llabs(clock_us() / 1000 - at_ms) < 840000)
         m.floor_ms = at_ms;
     if (nonce != NULL && !m.timed && at_ms > m.played_ms - 60000) {
@@ -331,6 +344,7 @@ static void power_on(void)
     d.powered = true;
     world_boot(&w, &conf);
     shaken();
+    model_volume(hand_volume());
     if (d.list_at_risk)
         m.list_us = INT64_MAX;
     for (int a = 0; a < MODEL_AREAS; a++)

@@ -23,6 +23,9 @@
     X(OVER, "an equal is cut")                                      \
     X(SILENT, "what must sound does not")                           \
     X(CUT, "a sound lacks its last period")                         \
+    X(STOP_DEAF, "a Stop is not obeyed")                            \
+    X(STOP_AGAIN, "a Stop that comes again is obeyed")              \
+    X(VOLUME, "the volume is forgotten")                            \
     X(RECEIPT_LOST, "a receipt is lost")                            \
     X(RECEIPT_FORGOTTEN, "a receipt is lost and nobody sees a gap") \
     X(RECEIPT_TWICE, "a receipt is written twice")                  \
@@ -217,6 +220,11 @@ static uint64_t hand_samples(uint64_t n)
         return n;
     fault_done = true;
     return n - 960;
+}
+
+static unsigned hand_volume(void)
+{
+    return speaker_volume(&w.s) ^ (m.volume_known && strike(FAULT_VOLUME));
 }
 
 /* Occasions to sound that the device, rightly, did not take. */

@@ -1,30 +1,10 @@
-/* happen.h -- what happens next in a simulated day: clocks that jump, processes
- * that pause, power and network that fail, staff that act. */
+/* happen.h -- what happens next in a simulated day: clocks that are set,
+ * processes that pause, power and network that fail, staff that act. */
 
 #ifndef LOA_SIM_HAPPEN_H
 #define LOA_SIM_HAPPEN_H
 
-#include "staff.h"
-
-static void clock_jumps(void)
-{
-    static const int64_t to_ms[] = {0, INT64_C(2147483648000),
-                                    INT64_C(4294967296000)};
-    static const int64_t by_ms[] = {HOUR,        -HOUR,       DAY,     -DAY,
-                                    20 * MINUTE, -5 * MINUTE, -SECOND, 30};
-    uint64_t x = chance_of(14);
-
-    shaken();
-    if (x < 3) /* 1970, 2038-01-19, 2106-02-07. */
-        w.offset_us = to_ms[x] * 1000 - w.now_us + (int64_t)chance_of(1000000);
-    else if (x < 11)
-        w.offset_us += by_ms[x - 3] * 1000;
-    else
-        w.offset_us = d.true_us + d.smeared_us;
-    if (w.offset_us < 0)
-        w.offset_us = 0; /* No clock is before 1970. */
-    disturb(w.now_us);
-}
+#include "command.h"
 
 static void pause_process(void)
 {
@@ -56,7 +36,7 @@ static void forget(void)
 
 static void happen(void)
 {
-    uint64_t x = chance_of(100);
+    uint64_t x = chance_of(110);
 
     if (x < 40)
         d.scheduler ? staff_acts() : make_up((int)chance_of(MODEL_AREAS));
@@ -82,8 +62,10 @@ static void happen(void)
         w.acking = likely(70);
     else if (x < 96)
         forget();
-    else
+    else if (x < 100)
         push((int)chance_of(CONTENTS), 10);
+    else
+        commander_acts();
     look_at_power();
 }
 

@@ -40,6 +40,7 @@ static void begin(bool scheduler, bool clockless, unsigned horizon)
     asked_n = next_id = 0;
     fault_done = false;
     fault_shift = fault_unwritten_n = 0;
+    memset(&command, 0, sizeof command);
     trace[0] = trace[1] = 0xcbf29ce484222325ull;
     horizon_days = horizon;
     town.ids = 0;
@@ -89,6 +90,7 @@ static void calm(void)
         run_to(w.now_us + 5 * SECOND * 1000);
     while (more-- > 0 &&
            (speaker_sounding(&w.s) || w.s.receipts.acked < w.all_n));
+    model_volume(hand_volume());
     model_close(w.all_n - fault_unwritten_n);
 }
 
@@ -190,6 +192,7 @@ static int run_days(unsigned long n, unsigned long first)
 static bool may_overlook(void)
 {
     return fault == FAULT_SILENT || fault == FAULT_CUT || fault == FAULT_LAG ||
+           fault == FAULT_STOP_DEAF || fault == FAULT_STOP_AGAIN ||
            fault == FAULT_RECEIPT_UNTOLD || fault == FAULT_RECEIPT_UNRECEIVED ||
            fault == FAULT_RECEIPT_UNVERIFIED;
 }
