@@ -34,6 +34,7 @@ static struct {
     bool list_at_risk; /* The disk may not have it: after a restart the device
                           knows that it lost it, and is silent. */
     int64_t clock_max_ms;
+    int64_t wrong_us; /* When its clock was last seen wrong. */
     bool powered;
     size_t plays_n, asked_n, time_requests_n;
     int64_t set_us;  /* When it was told the time: with half a second of error,
@@ -304,6 +305,8 @@ static void shaken(void)
 
     if (m.timed && at_ms > d.clock_max_ms)
         d.clock_max_ms = at_ms;
+    if (!clock_is_right())
+        d.wrong_us = w.now_us;
     disturb(w.now_us);
     for (size_t i = d.plays_n < 2 ? 0 : d.plays_n - 2; i < d.plays_n; i++) {
         struct occ *o = occ_find(w.plays[i].id, w.plays[i].start_at_ms, -1);
@@ -371,6 +374,19 @@ static void network(bool on)
     }
 }
 
+/* What its clock has passed once was told late, or is closed where its memory
+ * was lost. What is planned after the clock was set right is neither, unless a
+ * lost memory closed what was not a day away. */
+static bool is_new_to_it(const struct occ *o)
+{
+    int64_t closed_ms = w.s.ledger.closed_at_ms;
+
+    return o->start_ms > d.clock_max_ms + LATE_MS ||
+           (o->known_us > d.wrong_us &&
+            (closed_ms + LATE_MS < o->start_ms ||
+             closed_ms > clock_us() / 1000 + DAY + MINUTE));
+}
+
 static void judge_what_passed(void)
 {
     int64_t at_ms = clock_us() / 1000;
@@ -383,10 +399,10 @@ static void judge_what_passed(void)
             continue;
         while (memcmp(contents[c].m.hash, o->hash, LOA_HASH_BYTES) != 0)
             c++;
-        model_judge(o, at_ms, w.now_us, d.complete_us[c],
-                    w.running && !w.disk_fails && !w.content_fails &&
-                        o->start_ms > d.clock_max_ms + LATE_MS,
-                    at_ms - true_ms());
+        model_judge(
+            o, at_ms, w.now_us, d.complete_us[c],
+            w.running && !w.disk_fails && !w.content_fails && is_new_to_it(o),
+            at_ms - true_ms());
     }
 }
 
@@ -403,6 +419,8 @@ static void run_to(int64_t target_us)
         if (next_us > target_us)
             next_us = target_us;
         world_run(&w, (next_us + w.offset_us + 999) / 1000);
+        if (!clock_is_right())
+            d.wrong_us = w.now_us;
         look_at_plays(began_us);
         look_at_power();
         look_at_disk();
