@@ -194,6 +194,27 @@ static void test_priority_interrupts(void)
     CHECK_INT("finished", world_receipts(&w, 2, RECEIPT_FINISHED, ""), 1);
 }
 
+/* A second one that waited for its equal to end kept the place in which the
+ * stronger one would have been prepared: it began up to two seconds late. */
+static void test_priority_behind_two_weaker(void)
+{
+    struct town_bulletin b[] = {
+        {1, BULLETIN_NORMAL, &speech, {T0 + 10 * SECOND}, NULL, false},
+        {2, BULLETIN_NORMAL, &speech, {T0 + 11 * SECOND}, NULL, false},
+        {3, BULLETIN_PRIORITY, &jingle, {T0 + 11 * SECOND + 507}, NULL, false},
+    };
+
+    ready(b, 3, NULL);
+    world_run(&w, T0 + HOUR);
+    CHECK_INT("the stronger", world_plays(&w, 3), 1);
+    CHECK_INT("on time", w.plays[1].first_at_us,
+              (T0 + 11 * SECOND + 507) * 1000);
+    CHECK_INT("the one that waited",
+              world_receipts(&w, 2, RECEIPT_REFUSED, "preempted"), 1);
+    CHECK_INT("the one that sounded",
+              world_receipts(&w, 1, RECEIPT_INTERRUPTED, "preempted"), 1);
+}
+
 static void test_normal_does_not_interrupt(void)
 {
     static const struct {
@@ -303,6 +324,7 @@ int main(void)
     test_revoked();
     test_lost_revocations();
     test_priority_interrupts();
+    test_priority_behind_two_weaker();
     test_normal_does_not_interrupt();
     test_back_to_back();
     test_same_start();
