@@ -146,18 +146,21 @@ void turns_recheck(struct speaker *s)
 
 /* --- deciding what is due ------------------------------------------------- */
 
+static int64_t cur_end_at_ms(const struct speaker *s)
+{
+    return speaker_at_ms(s) + player_left_us(&s->player) / 1000;
+}
+
 /* Is there something as strong that will not have ended in time? */
 static const char *blocked(const struct speaker *s, const struct occurrence *o)
 {
     const struct player *p = &s->player;
-    int64_t end_at_ms;
 
     if (p->next.used)
         return p->next.occ.class > o->class ? "preempted" : "busy";
     if (!p->cur.used || p->cur.occ.class < o->class)
         return NULL;
-    end_at_ms = speaker_at_ms(s) + player_left_us(p) / 1000;
-    if (end_at_ms <= o->due_at_ms + AGENDA_LATE_MS)
+    if (cur_end_at_ms(s) <= o->due_at_ms + AGENDA_LATE_MS)
         return NULL;
     return p->cur.occ.class > o->class ? "preempted" : "busy";
 }
@@ -235,15 +238,14 @@ static void arm(struct speaker *s,
 
 /* When what is prepared can begin: at its time, or behind what sounds and is as
  * strong. */
-static int64_t next_at_ms(const struct speaker *s)
+static int64_t prepared_for_ms(const struct speaker *s)
 {
-    const struct player *p = &s->player;
-    int64_t end_at_ms = speaker_at_ms(s) + player_left_us(p) / 1000;
+    const struct turn *cur = &s->player.cur, *next = &s->player.next;
+    int64_t due_at_ms = next->occ.due_at_ms, end_at_ms = cur_end_at_ms(s);
 
-    if (!p->cur.used || p->cur.occ.class < p->next.occ.class)
-        return p->next.occ.due_at_ms;
-    return end_at_ms > p->next.occ.due_at_ms ? end_at_ms
-                                             : p->next.occ.due_at_ms;
+    if (!cur->used || cur->occ.class < next->occ.class)
+        return due_at_ms;
+    return end_at_ms > due_at_ms ? end_at_ms : due_at_ms;
 }
 
 /* A stronger one that is due before it could begin takes the place that was
@@ -252,7 +254,8 @@ static void make_way(struct speaker *s, const struct occurrence *o)
 {
     const struct turn *t = &s->player.next;
 
-    if (t->used && t->occ.class < o->class && o->due_at_ms <= next_at_ms(s))
+    if (t->used && t->occ.class < o->class &&
+        o->due_at_ms <= prepared_for_ms(s))
         drop_next(s, "preempted");
 }
 
@@ -287,7 +290,7 @@ static bool decide(struct speaker *s, const struct occurrence *o)
 void turns_decide(struct speaker *s)
 {
     struct occurrence due[AGENDA_DUE_MAX];
-    int64_t at_ms = speaker_at_ms(s), soon_at_ms;
+    int64_t at_ms = speaker_at_ms(s), next_at_ms;
     bool waiting = false;
     size_t n;
 
@@ -295,15 +298,15 @@ void turns_decide(struct speaker *s)
     if (s->stopping)
         return;
     n = agenda_due(&s->programmes, &s->ledger, at_ms, s->conf.place_offset_ms,
-                   due, &soon_at_ms);
+                   due, &next_at_ms);
     /* Receipts are part of the decision: without room for them it waits. */
     for (size_t i = 0; i < n; i++)
         if (!receipts_room(&s->receipts) || !decide(s, &due[i]))
             waiting = true;
     if (n == AGENDA_DUE_MAX || waiting)
         s->agenda_us = s->now.now_us + RETRY_US;
-    else if (soon_at_ms != INT64_MAX)
-        s->agenda_us = walltime_now_us(&s->time, soon_at_ms * 1000);
+    else if (next_at_ms != INT64_MAX)
+        s->agenda_us = walltime_now_us(&s->time, next_at_ms * 1000);
 }
 
 /* --- preparing ------------------------------------------------------------ */

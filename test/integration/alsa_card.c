@@ -7,9 +7,9 @@
  * LOA_CARD_FILE.start_us.
  *
  * Once LOA_CARD_STALL samples from the first that is not silent were handed
- * over, it keeps the process waiting for two seconds, once, and runs dry. While
- * there is a file LOA_CARD_FILE.unplug it takes no more samples; that file goes
- * when the card is closed. */
+ * over, it keeps the process waiting, once, until it has been dry for a second.
+ * While there is a file LOA_CARD_FILE.unplug it takes no more samples; that
+ * file goes when the card is closed. */
 
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
@@ -104,14 +104,22 @@ static int on_prepare(snd_pcm_ioplug_t *io)
     return 0;
 }
 
+/* It is a moment's work to be dry, so ten seconds are enough for all. */
 static void stall(struct card *c, const int16_t *pcm, size_t n)
 {
+    struct pollfd tick = {c->io.poll_fd, POLLIN, 0};
+    int ticks_n = 1000;
+    uint64_t late_n;
+
     for (size_t i = 0; i < n; i++)
         c->said += c->said > 0 || pcm[i] != 0;
     if (c->stall == 0 || c->said < c->stall)
         return;
     c->stall = 0;
-    usleep(2000000);
+    while (ticks_n > 0 && played(c) < c->written + RATE)
+        if (poll(&tick, 1, -1) == 1 &&
+            read(tick.fd, &late_n, sizeof late_n) > 0)
+            ticks_n--;
 }
 
 static snd_pcm_sframes_t on_transfer(snd_pcm_ioplug_t *io,

@@ -1,6 +1,6 @@
-/* LD_PRELOAD: a machine whose clock is off by CLOCK_SHIFT_S seconds, or by what
- * the file CLOCK_SHIFT_FILE says at each look at the clock. A second number in
- * the file: of these seconds it was asleep for so many. */
+/* LD_PRELOAD: a machine whose clock is off by as many seconds as the file
+ * CLOCK_SHIFT_FILE says at each look at the clock. A second number in the file:
+ * of these seconds it was asleep for so many. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,19 +11,17 @@
 static long shift_s(int asleep)
 {
     const char *path = getenv("CLOCK_SHIFT_FILE");
-    const char *fixed = getenv("CLOCK_SHIFT_S");
     char text[64] = "", *rest;
     long seconds;
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
-    if (fd >= 0) {
-        if (read(fd, text, sizeof text - 1) < 0)
-            text[0] = '\0';
-        close(fd);
-        seconds = strtol(text, &rest, 10);
-        return asleep ? strtol(rest, NULL, 10) : seconds;
-    }
-    return fixed == NULL || asleep ? 0 : atol(fixed);
+    if (fd < 0)
+        return 0;
+    if (read(fd, text, sizeof text - 1) < 0)
+        text[0] = '\0';
+    close(fd);
+    seconds = strtol(text, &rest, 10);
+    return asleep ? strtol(rest, NULL, 10) : seconds;
 }
 
 int clock_gettime(clockid_t id, struct timespec *t)

@@ -117,15 +117,19 @@ def test_stopped_in_encoding(world, wav):
     assert world.lan.wait_ended(id_).stage == DONE
 
 
+def endless_encoder(w):
+    """A program that takes the encoder's place and ends with the service."""
+    path = os.path.join(w.service.folder, "endless-encode")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\nexec tail --pid=$PPID -f /dev/null\n")
+    os.chmod(path, 0o755)
+    return path
+
+
 def test_three_times_in_encoding(pg, wav):
     """A file over which we die each time is given up, with a sentence."""
     with ContentWorld(pg) as w:
-        # The encoder is replaced by one that never ends.
-        slow = os.path.join(w.service.folder, "slow-encode")
-        with open(slow, "w", encoding="utf-8") as f:
-            f.write("#!/bin/sh\nexec sleep 1000\n")
-        os.chmod(slow, 0o755)
-        w.service.argv += ["--encoder", slow]
+        w.service.argv += ["--encoder", endless_encoder(w)]
         w.service.stop()
         w.service.start()
         id_ = w.lan.begin(len(wav), title="chết").upload.upload_id
@@ -169,12 +173,8 @@ def test_stops_are_not_the_files_fault(pg, wav, ends):
     was given up: "The server tried three times"."""
     with ContentWorld(pg) as w:
         real = list(w.service.argv)
-        slow = os.path.join(w.service.folder, "slow-encode")
-        with open(slow, "w", encoding="utf-8") as f:
-            f.write("#!/bin/sh\nexec sleep 1000\n")
-        os.chmod(slow, 0o755)
         w.service.stop()
-        w.service.argv = real + ["--encoder", slow]
+        w.service.argv = real + ["--encoder", endless_encoder(w)]
         w.service.start()
         id_ = w.lan.begin(len(wav), title="tốt").upload.upload_id
         w.lan.send_parts(id_, wav)

@@ -8,19 +8,17 @@ import pytest
 from loa_broker import BUILD, Broker, wait_until
 from loa_identity import (SCHEDULE, TIME, device, new_root, now_ms, pb,
                           programme, registry)
+from loa_service import Shift
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 AREA = "vn/08/070"
 DAY_S = 86400
 
 
 @pytest.fixture(scope="module", name="shift")
-def build_shift(tmp_path_factory):
-    library = str(tmp_path_factory.mktemp("shift") / "clock_shift.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-D_GNU_SOURCE", "-o",
-                    library, os.path.join(HERE, "clock_shift.c"), "-ldl"],
-                   check=True)
-    return library
+def clock_that_is_set():
+    shift = Shift()
+    yield shift
+    shift.remove()
 
 
 class Timekeeper:
@@ -43,6 +41,7 @@ class Timekeeper:
 
 @pytest.mark.parametrize("shift_s", [-400 * DAY_S, 400 * DAY_S, 0])
 def test_who_learns_the_time_may_speak(shift, tmp_path, shift_s):
+    shift.set(shift_s)
     root = new_root()
     ministry = root.authority("ministry", "vn")
     pole = ministry.device("pole_1", AREA)
@@ -59,7 +58,7 @@ def test_who_learns_the_time_may_speak(shift, tmp_path, shift_s):
              pole.save(str(tmp_path / "pole.id")), "--mqtt-port",
              str(broker.port), "--clock", "none", "--output",
              f"wav:{tmp_path}/pole.wav"],
-            env=dict(os.environ, LD_PRELOAD=shift, CLOCK_SHIFT_S=str(shift_s)),
+            env=dict(os.environ, **shift.env),
             stdout=log, stderr=log)
         try:
             m = ear.wait_message()

@@ -11,6 +11,10 @@ from process import Process  # noqa: E402
 from stack import enrolled  # noqa: E402
 
 
+# It ends with the tests.
+ENDLESS = ["tail", f"--pid={os.getpid()}", "-f", "/dev/null"]
+
+
 def tended(process, tell, done):
     """Tend it until done()."""
     def tick():
@@ -23,7 +27,7 @@ def test_a_closed_terminal_ended_the_supervisor(tmp_path):
     def tell(_):
         raise BrokenPipeError
 
-    p = Process("sleeper", ["sleep", "60"], str(tmp_path / "log"))
+    p = Process("program", ENDLESS, str(tmp_path / "log"))
     try:
         first = p.popen.pid
         p.popen.kill()
@@ -35,7 +39,7 @@ def test_a_closed_terminal_ended_the_supervisor(tmp_path):
 
 def test_a_program_that_cannot_be_started_now_ended_the_supervisor(tmp_path):
     program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.write_text("#!/bin/sh\nexec " + " ".join(ENDLESS) + "\n")
     program.chmod(0o755)
     p = Process("program", [str(program)], str(tmp_path / "log"))
     try:

@@ -1,26 +1,22 @@
 """Months of the telemetry collector's tables: made ahead, dropped when old, never
 one that is young."""
-import os
-import subprocess
 import time
 
 import pytest
 
 from loa_broker import wait_until
+from loa_service import Shift
 from telemetry_fixtures import (AREA, World, postgres, raw,  # noqa: F401
                                 receipt)
 
-HERE = os.path.dirname(os.path.realpath(__file__))
 DAY_S = 86400
 
 
 @pytest.fixture(scope="module", name="shift")
-def build_shift(tmp_path_factory):
-    library = str(tmp_path_factory.mktemp("shift") / "clock_shift.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-D_GNU_SOURCE", "-o",
-                    library, os.path.join(HERE, "clock_shift.c"), "-ldl"],
-                   check=True)
-    return library
+def clock_that_is_set():
+    shift = Shift()
+    yield shift
+    shift.remove()
 
 
 def months(pg, parent):
@@ -87,14 +83,16 @@ def test_months_were_never_dropped(pg, shift):
             assert month(days) in have and month(days) in months(pg, "health")
         w.service.stop()
         # A clock that runs ahead makes its months, and drops nothing.
-        w.service.start(LD_PRELOAD=shift, CLOCK_SHIFT_S=str(900 * DAY_S))
+        shift.set(900 * DAY_S)
+        w.service.start(**shift.env)
         wait_until(lambda: month(900) in months(pg, "receipt"), "made ahead")
         housekept(w, 2)
         assert month(-399) in months(pg, "receipt")
         assert w.count("receipt") == 3
         w.service.stop()
         # So does one that runs behind.
-        w.service.start(LD_PRELOAD=shift, CLOCK_SHIFT_S=str(-300 * DAY_S))
+        shift.set(-300 * DAY_S)
+        w.service.start(**shift.env)
         housekept(w, 2)
         assert month(-399) in months(pg, "receipt")
         w.service.stop()

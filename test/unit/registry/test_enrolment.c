@@ -204,18 +204,25 @@ static void test_certificates(void)
     CHECK_INT("nothing written", update.flags & REGISTRY_WRITE, 0);
 }
 
+/* d1 of this area, with key 10 since NOW; the serial of its certificate. */
+static uint64_t enrolled(const char *area)
+{
+    char code[LOA_CODE_CAP];
+
+    world_reset();
+    world_import(WORLD_TREE, NOW);
+    memcpy(code, ask_code("vn", STAFF, 1, "d1", area, NOW)->code, sizeof code);
+    CHECK_INT("enrolled", enrol(code, "d1", 10, NOW)->status.code,
+              REFUSAL_NONE);
+    return update.device->certificate_serial;
+}
+
 static void test_renewal(void)
 {
     char code[LOA_CODE_CAP];
     int64_t late = NOW + (365 - 30) * DAY;
-    uint64_t old;
+    uint64_t old = enrolled(COMMUNE);
 
-    world_reset();
-    world_import(WORLD_TREE, NOW);
-    memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
-           sizeof code);
-    enrol(code, "d1", 10, NOW);
-    old = update.device->certificate_serial;
     CHECK_INT("31 days before its end",
               ask_code("vn", STAFF, 2, "d1", COMMUNE, late - 1)->status.code,
               REFUSAL_EXISTS);
@@ -251,14 +258,8 @@ static void test_renewed_with_its_old_key(void)
 {
     char code[LOA_CODE_CAP];
     int64_t late = NOW + (365 - 30) * DAY;
-    uint64_t old;
+    uint64_t old = enrolled(COMMUNE);
 
-    world_reset();
-    world_import(WORLD_TREE, NOW);
-    memcpy(code, ask_code("vn", STAFF, 1, "d1", COMMUNE, NOW)->code,
-           sizeof code);
-    enrol(code, "d1", 10, NOW);
-    old = update.device->certificate_serial;
     memcpy(code, ask_code("vn", STAFF, 2, "d1", COMMUNE, late)->code,
            sizeof code);
     CHECK_INT("renewed", enrol(code, "d1", 10, late)->status.code,
@@ -277,10 +278,7 @@ static void test_a_renewal_leaves_the_end_of_the_list(void)
     int64_t late = NOW + (365 - 30) * DAY;
     char code[LOA_CODE_CAP];
 
-    world_reset();
-    world_import(WORLD_TREE, NOW);
-    memcpy(code, ask_code("vn", STAFF, 1, "d1", "vn", NOW)->code, sizeof code);
-    enrol(code, "d1", 10, NOW);
+    enrolled("vn");
     for (e.serial = 1; e.serial <= REVOKED_MAX * REVOKED_SHARE / SHARE_WHOLE;
          e.serial++)
         CHECK_INT("fill", revoked_add(&registry.revoked, &e), LOA_OK);
