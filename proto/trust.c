@@ -69,7 +69,7 @@ static const struct rule {
     [LOA_TYPE_REGISTRY_REQUEST] =
         {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_REGISTRY_ANSWER] =
-        {SERVICE, 0, "registry", 1, false, DAY_MS, 0},
+        {SERVICE, LOA_POWER_REVOKE, "registry", 1, false, DAY_MS, 0},
     [LOA_TYPE_CONTENT_REQUEST] =
         {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_CONTENT_ANSWER] =
@@ -77,7 +77,7 @@ static const struct rule {
     [LOA_TYPE_SCHEDULER_REQUEST] =
         {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_SCHEDULER_ANSWER] =
-        {SERVICE, 0, "scheduler", 1, false, DAY_MS, 0},
+        {SERVICE, LOA_POWER_SCHEDULE, "scheduler", 1, false, DAY_MS, 0},
     [LOA_TYPE_TELEMETRY_REQUEST] =
         {STAFF | SERVICE, 0, NULL, 1, false, DAY_MS, 0},
     [LOA_TYPE_TELEMETRY_ANSWER] =

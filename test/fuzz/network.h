@@ -230,7 +230,9 @@ static bool by_grace_of_boss(const struct loa_header *h)
 {
     return loa_area_within(h->area, BOSS_AREA) &&
            h->type != LOA_TYPE_APPROVAL && h->type != LOA_TYPE_PROGRAMME &&
-           h->type != LOA_TYPE_HEAD && h->type != LOA_TYPE_TRUST;
+           h->type != LOA_TYPE_HEAD && h->type != LOA_TYPE_TRUST &&
+           h->type != LOA_TYPE_REGISTRY_ANSWER &&
+           h->type != LOA_TYPE_SCHEDULER_ANSWER;
 }
 
 static void check_signer(const struct loa_envelope *e,

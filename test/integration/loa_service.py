@@ -260,6 +260,26 @@ class Asker:
                     f"/@{self.who.principal}", envelope)
 
 
+class Scheduler:
+    """Answers every request with .status under the key of .signer, who need not be
+    the one whose login it uses."""
+
+    def __init__(self, broker, login, signer=None):
+        self.signer, self.status = signer or login, pb.Status()
+        self.client = broker.connect(login)
+        self.client.mqtt.on_message = self._on_message
+        assert self.client.subscribe(
+            f"loa/1/rpc/scheduler/{login.area}/#") == 1
+
+    def _on_message(self, _client, _data, m):
+        signed, _ = open_envelope(m.payload)
+        self.client.mqtt.publish(
+            m.topic.replace("/scheduler/", "/reply/"),
+            self.signer.envelope(pb.TYPE_SCHEDULER_ANSWER,
+                                 services.SchedulerAnswer(status=self.status),
+                                 message_id=signed.message_id), 1)
+
+
 class Registry:
     """Answers AreaSync for a service under test, as loa-registry does."""
 

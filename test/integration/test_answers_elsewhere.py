@@ -4,8 +4,9 @@ import os
 import subprocess
 
 from loa_broker import BUILD, Broker, wait_until
-from loa_identity import SCHEDULE, new_root, pb, services
+from loa_identity import REVOKE, SCHEDULE, new_root
 from loa_scheduler import World, pg  # noqa: F401
+from loa_service import Scheduler
 
 
 class Elsewhere:
@@ -24,7 +25,7 @@ def test_registry_of_elsewhere_names_the_areas(pg):
         w.start_registry()
         w.registry.identity = Elsewhere(
             w.root.authority("province_66", "vn/66").service(
-                "registry_66", "registry", "vn/66"))
+                "registry_66", "registry", "vn/66", powers=REVOKE))
         w.service.stop()
         w.service.start(wait=False)
         wait_until(lambda: "event=sync.refused verdict=area"
@@ -40,23 +41,12 @@ def test_scheduler_of_elsewhere_says_accepted(tmp_path):
     root = new_root()
     province = root.authority("province_08", "vn/08")
     lan = province.staff("lan", "vn/08/070", powers=SCHEDULE)
-    true = province.service("scheduler_08", "scheduler", "vn/08")
+    true = province.service("scheduler_08", "scheduler", "vn/08",
+                            powers=SCHEDULE)
     false = Elsewhere(root.authority("province_66", "vn/66").service(
-        "scheduler_66", "scheduler", "vn/66"))
-    signer = false
+        "scheduler_66", "scheduler", "vn/66", powers=SCHEDULE))
     with Broker(root) as broker:
-        c = broker.connect(true)
-
-        def answer(_client, _data, m):
-            asked = pb.Signed.FromString(
-                pb.Envelope.FromString(m.payload).signed)
-            body = services.SchedulerAnswer(status=pb.Status())
-            c.mqtt.publish(m.topic.replace("/scheduler/", "/reply/"),
-                           signer.envelope(pb.TYPE_SCHEDULER_ANSWER, body,
-                                           message_id=asked.message_id), 1)
-
-        c.mqtt.on_message = answer
-        assert c.subscribe("loa/1/rpc/scheduler/vn/08/#") == 1
+        scheduler = Scheduler(broker, true, signer=false)
 
         def cancel():
             return subprocess.run(
@@ -69,6 +59,6 @@ def test_scheduler_of_elsewhere_says_accepted(tmp_path):
         done = cancel()
         assert done.returncode != 0, done
         assert "cannot be believed (area)" in done.stderr, done
-        signer = true
+        scheduler.signer = true
         done = cancel()
         assert "cannot be believed" not in done.stderr, done

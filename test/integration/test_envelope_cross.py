@@ -268,9 +268,9 @@ POLICY = {  # type: roles, powers, service, longest life
     pb.TYPE_CONTENT_REQUEST: REQUEST,
     pb.TYPE_SCHEDULER_REQUEST: REQUEST,
     pb.TYPE_TELEMETRY_REQUEST: REQUEST,
-    pb.TYPE_REGISTRY_ANSWER: ({SERVICE}, 0, "registry", DAY),
+    pb.TYPE_REGISTRY_ANSWER: ({SERVICE}, loa.REVOKE, "registry", DAY),
     pb.TYPE_CONTENT_ANSWER: ({SERVICE}, 0, "content-ingest", DAY),
-    pb.TYPE_SCHEDULER_ANSWER: ({SERVICE}, 0, "scheduler", DAY),
+    pb.TYPE_SCHEDULER_ANSWER: ({SERVICE}, loa.SCHEDULE, "scheduler", DAY),
     pb.TYPE_TELEMETRY_ANSWER: ({SERVICE}, 0, "telemetry-collector", DAY),
 }
 TIMELESS = {pb.TYPE_TRUST, pb.TYPE_HEAD, pb.TYPE_LOGIN}

@@ -109,6 +109,7 @@ def test_enrols_and_plays():
     ("proof", "does not know the code"),
     ("signer", "is not the registry's"),
     ("service", "is not the registry's"),
+    ("power", "is not the registry's: power"),
     ("device", "for another device"),
 ])
 def test_false_enrolments(case, what):
@@ -121,6 +122,8 @@ def test_false_enrolments(case, what):
             "signer": dict(signer=evil.service("registry_08", "registry",
                                                "vn/08")),
             "service": dict(signer=rig.scheduler),
+            "power": dict(signer=rig.province.service(
+                "registry_09", "registry", "vn/08")),
             "device": dict(device="pole_8"),
         }[case]
         registry = Registry(rig, **options)
