@@ -4,7 +4,7 @@
 
 #include "speaker/codec.h"
 
-#define MEMO_VERSION 3
+#define MEMO_VERSION 4
 #define REPLAY_VERSION 1
 
 void memo_init(struct memo *m, uint32_t volume_percent)
@@ -32,12 +32,19 @@ bool memo_revocations_lost(const struct memo *m,
     return !loa_area_within(m->revocations_area, r->area);
 }
 
-uint64_t memo_version(const struct memo *m, const char *area)
+static struct memo_version *lookup(const struct memo *m, const char *area)
 {
     for (uint32_t i = 0; i < m->versions_n; i++)
         if (strcmp(m->versions[i].area, area) == 0)
-            return m->versions[i].version;
-    return 0;
+            return (struct memo_version *)(uintptr_t)&m->versions[i];
+    return NULL;
+}
+
+uint64_t memo_version(const struct memo *m, const char *area)
+{
+    const struct memo_version *v = lookup(m, area);
+
+    return v != NULL ? v->version : 0;
 }
 
 void memo_set_version(struct memo *m,
@@ -46,11 +53,8 @@ void memo_set_version(struct memo *m,
                       uint64_t version,
                       const uint8_t signer[LOA_KEY_BYTES])
 {
-    struct memo_version *v = NULL;
+    struct memo_version *v = lookup(m, area);
 
-    for (uint32_t i = 0; i < m->versions_n; i++)
-        if (strcmp(m->versions[i].area, area) == 0)
-            v = &m->versions[i];
     /* A full table holds an area from before a move: there are as many places
      * as an area can have ancestors. */
     if (v == NULL && m->versions_n == LOA_AREA_DEPTH_MAX)
@@ -76,6 +80,38 @@ void memo_set_version(struct memo *m,
     v->version = version;
 }
 
+bool memo_told(const struct memo *m,
+               const char *area,
+               uint64_t version,
+               uint64_t *up_to)
+{
+    const struct memo_version *v = lookup(m, area);
+
+    *up_to = v != NULL ? v->told_up_to : 0;
+    return v != NULL && v->told == version;
+}
+
+bool memo_set_told(struct memo *m,
+                   const char *area,
+                   uint64_t version,
+                   uint64_t up_to)
+{
+    struct memo_version *v = lookup(m, area);
+
+    if (v == NULL || v->told == version)
+        return false;
+    v->told = version;
+    v->told_up_to = up_to;
+    return true;
+}
+
+void memo_new_log(struct memo *m, const uint8_t log_id[LOA_ID_BYTES])
+{
+    memcpy(m->log_id, log_id, sizeof m->log_id);
+    for (uint32_t i = 0; i < m->versions_n; i++)
+        m->versions[i].told_up_to = 0;
+}
+
 bool memo_disown(struct memo *m,
                  const char *area,
                  const uint8_t signer[LOA_KEY_BYTES])
@@ -87,11 +123,31 @@ bool memo_disown(struct memo *m,
             memcmp(v->signer, signer, sizeof v->signer) != 0)
             continue;
         v->version = v->before;
-        v->before = 0;
+        v->before = v->told = 0;
         memset(v->signer, 0, sizeof v->signer);
         return true;
     }
     return false;
+}
+
+static void code_version(struct codec *c,
+                         uint8_t format,
+                         struct memo_version *v)
+{
+    codec_bytes(c, v->area, sizeof v->area);
+    codec_u64(c, &v->version);
+    if (format > 2) { /* Older agents did not know by whom, ... */
+        codec_bytes(c, v->signer, sizeof v->signer);
+        codec_u64(c, &v->before);
+    }
+    if (format > 3) { /* ... and took what they had as told. */
+        codec_u64(c, &v->told);
+        codec_u64(c, &v->told_up_to);
+    } else {
+        v->told = v->version;
+    }
+    if (memchr(v->area, 0, sizeof v->area) == NULL)
+        c->bad = true;
 }
 
 static void code(struct codec *c, struct memo *m)
@@ -113,16 +169,8 @@ static void code(struct codec *c, struct memo *m)
         m->versions_n > LOA_AREA_DEPTH_MAX || m->volume_percent > 100 ||
         memchr(m->revocations_area, 0, sizeof m->revocations_area) == NULL)
         c->bad = true;
-    for (uint32_t i = 0; !c->bad && i < m->versions_n; i++) {
-        codec_bytes(c, m->versions[i].area, LOA_AREA_CAP);
-        codec_u64(c, &m->versions[i].version);
-        if (version > 2) { /* Older agents did not know by whom. */
-            codec_bytes(c, m->versions[i].signer, LOA_KEY_BYTES);
-            codec_u64(c, &m->versions[i].before);
-        }
-        if (memchr(m->versions[i].area, 0, LOA_AREA_CAP) == NULL)
-            c->bad = true;
-    }
+    for (uint32_t i = 0; !c->bad && i < m->versions_n; i++)
+        code_version(c, version, &m->versions[i]);
 }
 
 size_t memo_encode(const struct memo *m, uint8_t *buf)

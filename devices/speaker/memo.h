@@ -28,6 +28,8 @@ struct memo {
         uint64_t version; /* Newest programme of the area ever believed, */
         uint8_t signer[LOA_KEY_BYTES]; /* by whom, */
         uint64_t before;               /* and the newest by anybody else. */
+        uint64_t told;       /* The one all of which was told as RECEIVED: */
+        uint64_t told_up_to; /* that is in the log, by this number. */
     } versions[LOA_AREA_DEPTH_MAX];
 };
 
@@ -49,6 +51,20 @@ void memo_set_version(struct memo *m,
                       const char *area,
                       uint64_t version,
                       const uint8_t signer[LOA_KEY_BYTES]);
+/* Is all of that version told as RECEIVED? False: what is told of it has higher
+ * numbers than *up_to. */
+bool memo_told(const struct memo *m,
+               const char *area,
+               uint64_t version,
+               uint64_t *up_to);
+/* False: that was known, or nothing is known of the area. */
+bool memo_set_told(struct memo *m,
+                   const char *area,
+                   uint64_t version,
+                   uint64_t up_to);
+/* The log is another one: its numbers are new. */
+void memo_new_log(struct memo *m, const uint8_t log_id[LOA_ID_BYTES]);
+
 /* That signer is believed no longer: how far it ran ahead dies with it. False:
  * the newest version is not its. */
 bool memo_disown(struct memo *m,

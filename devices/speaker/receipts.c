@@ -13,6 +13,42 @@ static bool sane(const struct receipts *r)
            r->acked <= r->stored;
 }
 
+static void received_key(const uint8_t id[LOA_ID_BYTES],
+                         const uint8_t hash[LOA_HASH_BYTES],
+                         uint8_t out[LOA_ID_BYTES])
+{
+    for (size_t i = 0; i < LOA_ID_BYTES; i++)
+        out[i] = id[i] ^ hash[i];
+}
+
+void receipts_recall(struct receipts *r, const struct receipt *receipt)
+{
+    struct receipts_received *to = &r->received[r->received_next];
+
+    if (receipt->event != RECEIPT_RECEIVED)
+        return;
+    to->sequence = receipt->sequence;
+    received_key(receipt->bulletin_id, receipt->hash, to->key);
+    r->received_next = (r->received_next + 1) % RECEIPTS_RECEIVED_MAX;
+    if (r->received_n < RECEIPTS_RECEIVED_MAX)
+        r->received_n++;
+}
+
+bool receipts_received(const struct receipts *r,
+                       const uint8_t id[LOA_ID_BYTES],
+                       const uint8_t hash[LOA_HASH_BYTES],
+                       uint64_t after)
+{
+    uint8_t key[LOA_ID_BYTES];
+
+    received_key(id, hash, key);
+    for (size_t i = 0; i < r->received_n; i++)
+        if (r->received[i].sequence > after &&
+            memcmp(r->received[i].key, key, sizeof key) == 0)
+            return true;
+    return false;
+}
+
 void receipts_init(struct receipts *r,
                    const uint8_t log_id[LOA_ID_BYTES],
                    uint64_t first,
@@ -49,6 +85,7 @@ void receipts_add(struct receipts *r, const struct receipt *receipt)
     to = &r->fresh[r->fresh_n++];
     *to = *receipt;
     to->sequence = r->next++;
+    receipts_recall(r, to);
     assert(sane(r));
 }
 

@@ -11,9 +11,10 @@
 #include "speaker/receipt.h"
 
 #define RECEIPTS_FRESH_MAX 256
-#define RECEIPTS_KEPT_MAX                              \
-    100000 /* Unacknowledged ones; then the oldest go. \
-            */
+#define RECEIPTS_KEPT_MAX                                                      \
+    100000                         /* Unacknowledged ones; then the oldest go. \
+                                    */
+#define RECEIPTS_RECEIVED_MAX 1024 /* Of the newest. */
 #define RECEIPTS_RESEND_US_MIN 5000000
 #define RECEIPTS_RESEND_US_MAX 300000000
 
@@ -30,7 +31,15 @@ struct receipts {
     int64_t pause_us;
     size_t fresh_n;
     struct receipt fresh[RECEIPTS_FRESH_MAX]; /* Not durable yet. */
+    size_t received_n, received_next;
+    struct receipts_received {
+        uint64_t sequence;
+        uint8_t key[LOA_ID_BYTES];
+    } received[RECEIPTS_RECEIVED_MAX];
 };
+
+/* A record that was found in the log, in order; before receipts_init(). */
+void receipts_recall(struct receipts *r, const struct receipt *receipt);
 
 /* The log as it was found, or a new one (first == next == 1). acked is what the
  * memo says, 0 if that is about another log. */
@@ -44,6 +53,13 @@ bool receipts_room(const struct receipts *r);
 
 /* Numbers and keeps a copy. Without room it is counted as lost. */
 void receipts_add(struct receipts *r, const struct receipt *receipt);
+
+/* Is there a RECEIVED of this bulletin with this content, with a number above
+ * `after`? Of the newest only. */
+bool receipts_received(const struct receipts *r,
+                       const uint8_t id[LOA_ID_BYTES],
+                       const uint8_t hash[LOA_HASH_BYTES],
+                       uint64_t after);
 
 /* The first n of fresh are durable. */
 void receipts_stored(struct receipts *r, size_t n);

@@ -110,6 +110,7 @@ int speaker_load(struct speaker *s,
 
 void speaker_recall(struct speaker *s, const struct receipt *r)
 {
+    receipts_recall(&s->receipts, r);
     if (r->event == RECEIPT_VERIFIED)
         ledger_set_verified(&s->ledger, r->bulletin_id, r->hash);
     /* The end was told and then the ledger was not saved any more. */
@@ -127,7 +128,8 @@ void speaker_load_log(struct speaker *s,
     bool same = memcmp(s->memo.log_id, log_id, LOA_ID_BYTES) == 0;
 
     receipts_init(&s->receipts, log_id, first, next, same ? s->memo.acked : 0);
-    memcpy(s->memo.log_id, log_id, LOA_ID_BYTES);
+    if (!same)
+        memo_new_log(&s->memo, log_id);
     /* Whoever repairs a damaged head of the log goes by this. */
     s->memo_due = s->memo_due || !same;
     s->memo.acked = s->receipts.acked;

@@ -224,8 +224,8 @@ static void adopt(struct speaker *s, bool from_disk)
     struct programme *p = programmes_adopt(&s->programmes, s->area);
 
     memo_set_version(&s->memo, s->area, p->area, p->version, p->signer_key);
-    for (uint32_t i = 0; from_disk && i < p->bulletins_n; i++)
-        p->bulletins[i].received_told = true;
+    if (from_disk)
+        tell_resume(s, p);
     speaker_note(s, SPEAKER_INFO, "programme.accepted",
                  "area=%s version=%" PRIu64 " bulletins=%" PRIu32
                  " approvals=%" PRIu32 " from=%s",

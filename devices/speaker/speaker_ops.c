@@ -111,8 +111,8 @@ static bool take_store(struct speaker *s, struct speaker_op *op)
         if (s->memo_soon)
             return save_memo(s, op);
     }
-    /* The log must not forget what the ledger has not learned yet. */
-    op->n = s->ledger_soon ? 0 : receipts_excess(&s->receipts);
+    /* The log must not forget what the two have not learned yet. */
+    op->n = s->ledger_soon || s->memo_soon ? 0 : receipts_excess(&s->receipts);
     op->type = SPEAKER_TRIM;
     return op->n > 0;
 }
@@ -306,8 +306,10 @@ void speaker_done(struct speaker *s, const struct speaker_op *op, int status)
             break;
         case SPEAKER_STORE:
             disk_said(s, status);
-            if (status == LOA_OK)
+            if (status == LOA_OK) {
                 receipts_stored(&s->receipts, (size_t)op->n);
+                tell_noted(s);
+            }
             break;
         case SPEAKER_TRIM:
             disk_said(s, status);

@@ -75,6 +75,11 @@ void tell_command(struct speaker *s, const char *reason);
 void tell_restarted(struct speaker *s);
 /* RECEIVED for what is new; VERIFIED, and who needs what. */
 void tell_reckon(struct speaker *s);
+/* Call when receipts are durable: what was told is not told again. */
+void tell_noted(struct speaker *s);
+/* p was read from the disk: what of it is not told as RECEIVED yet? The power
+ * may have failed behind it. */
+void tell_resume(struct speaker *s, struct programme *p);
 void tell_complete(struct speaker *s, const uint8_t hash[LOA_HASH_BYTES]);
 
 void tell_will(struct speaker *s);

@@ -149,6 +149,42 @@ static void reckon_bulletin(struct speaker *s,
     tell_verified(s, b);
 }
 
+/* Once is enough for a version of the plan, over restarts: the memo has the
+ * last one that is told to its end, the log what was told since. */
+void tell_resume(struct speaker *s, struct programme *p)
+{
+    uint64_t up_to;
+    bool all = memo_told(&s->memo, p->area, p->version, &up_to);
+
+    for (uint32_t i = 0; i < p->bulletins_n; i++) {
+        struct bulletin *b = &p->bulletins[i];
+
+        if (all || receipts_received(&s->receipts, b->id, b->hash, up_to))
+            b->received_told = true;
+    }
+}
+
+static bool all_received_told(const struct programme *p)
+{
+    for (uint32_t i = 0; i < p->bulletins_n; i++)
+        if (!p->bulletins[i].received_told)
+            return false;
+    return true;
+}
+
+void tell_noted(struct speaker *s)
+{
+    if (s->receipts.fresh_n > 0)
+        return;
+    for (size_t i = 0; i < s->programmes.held_n; i++) {
+        const struct programme *p = s->programmes.held[i];
+
+        if (all_received_told(p) &&
+            memo_set_told(&s->memo, p->area, p->version, s->receipts.stored))
+            s->memo_soon = true;
+    }
+}
+
 void tell_reckon(struct speaker *s)
 {
     bool was_full = s->contents.full;
@@ -165,6 +201,7 @@ void tell_reckon(struct speaker *s)
             reckon_bulletin(s, p, &p->bulletins[k]);
     }
     contents_need_end(&s->contents, &s->chance, s->now.now_us);
+    tell_noted(s);
     if (s->contents.full && !was_full)
         speaker_note(s, SPEAKER_WARN, "content.full", "bytes_max=%" PRIu64,
                      s->contents.bytes_max);

@@ -198,8 +198,6 @@ static void deliver(int area)
         d.delivered[area].len = l->len;
         memcpy(d.delivered[area].data, l->data, l->len);
         d.plan_at_risk[area] = w.disk_fails;
-        if (!w.running)
-            model_unreceived(area, w.now_us);
     }
 }
 

@@ -47,9 +47,7 @@ struct occ {
     bool must, told;  /* What had to become of it. */
     unsigned plays_n;
     int64_t first_us;
-    bool disturbed;  /* A power cut or a bad disk while it was told. */
-    bool unreceived; /* A power cut as it came: after its programme was on the
-                        disk and before the receipt was. */
+    bool disturbed; /* A power cut or a bad disk while it was told. */
     uint64_t samples_n;
     bool clock_set;      /* As it was about to begin. */
     bool barred;         /* A Stop surely named it before its beginning. */
@@ -193,14 +191,6 @@ static void model_found(int area, int64_t now_us)
     for (size_t i = 0; i < m.occs_n; i++)
         if (m.occs[i].area == area && m.occs[i].alive)
             m.occs[i].known_us = now_us;
-}
-
-/* The power failed after its programme was on the disk. */
-static void model_unreceived(int area, int64_t now_us)
-{
-    for (size_t i = 0; i < m.occs_n; i++)
-        if (m.occs[i].area == area && m.occs[i].known_us == now_us)
-            m.occs[i].unreceived = true;
 }
 
 /* A programme reached the device, which knows the time and can read it. True if

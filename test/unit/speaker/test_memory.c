@@ -38,6 +38,9 @@ static void test_memo(void)
     memo_set_version(&m, "vn/08/070", "vn/08", 4,
                      planner); /* Does not go back. */
     memo_set_version(&m, "vn/08/070", "vn/08/070", 6, planner);
+    CHECK_INT("told", memo_set_told(&m, "vn/08", 5, 17), 1);
+    CHECK_INT("known", memo_set_told(&m, "vn/08", 5, 18), 0);
+    CHECK_INT("nothing is known of it", memo_set_told(&m, "vn", 5, 17), 0);
     len = memo_encode(&m, buf);
     CHECK_CUTS("memo cut", len, decode_memo);
     CHECK_INT("memo", decode_memo((struct loa_bytes){buf, len}), LOA_OK);
@@ -51,6 +54,36 @@ static void test_memo(void)
     CHECK_INT("range", decode_memo((struct loa_bytes){buf, len}) != 0, 1);
 }
 
+/* A memo of before RECEIVED was remembered, on a disk in the field: what it has
+ * was told. */
+static void test_memo_of_version_3(void)
+{
+    static uint8_t old[MEMO_BYTES_MAX];
+    uint64_t up_to;
+    struct memo m;
+    size_t len, at, n;
+
+    memo_init(&m, 80);
+    at = memo_encode(&m, buf);
+    memo_set_version(&m, "vn/08/070", "vn/08", 5, planner);
+    memo_set_version(&m, "vn/08/070", "vn/08/070", 6, planner);
+    len = memo_encode(&m, buf);
+    n = (len - at) / 2; /* Of one version, two numbers of which are new. */
+    memcpy(old, buf, at);
+    memcpy(old + at, buf + at, n - 16);
+    memcpy(old + at + n - 16, buf + at + n, n - 16);
+    old[0] = 3;
+    CHECK_INT("memo", decode_memo((struct loa_bytes){old, len - 32}), LOA_OK);
+    CHECK_INT("version", memo_version(&memo, "vn/08/070"), 6);
+    CHECK_INT("told", memo_told(&memo, "vn/08", 5, &up_to), 1);
+    CHECK_INT("told", memo_told(&memo, "vn/08/070", 6, &up_to), 1);
+    CHECK_INT("from the first", up_to, 0);
+    CHECK_INT("no other", memo_told(&memo, "vn/08", 6, &up_to), 0);
+    len = memo_encode(&memo, buf);
+    CHECK_INT("written anew", buf[0], 4);
+    CHECK_INT("memo", decode_memo((struct loa_bytes){buf, len}), LOA_OK);
+}
+
 /* A stolen key that ran ahead does not outlive its revocation. */
 static void test_disowned_version(void)
 {
@@ -62,6 +95,7 @@ static void test_disowned_version(void)
     memo_set_version(&m, "vn/08", "vn/08", 6, planner);
     memo_set_version(&m, "vn/08", "vn/08", 90, thief);
     memo_set_version(&m, "vn/08", "vn/08", 91, thief);
+    memo_set_told(&m, "vn/08", 91, 4);
     CHECK_INT("ahead", memo_version(&m, "vn/08"), 91);
     CHECK_INT("not the newest's", memo_disown(&m, "vn/08", planner), 0);
     CHECK_INT("not there", memo_disown(&m, "vn", thief), 0);
@@ -69,6 +103,7 @@ static void test_disowned_version(void)
     CHECK_INT("as before", memo_version(&m, "vn/08"), 6);
     CHECK_INT("once", memo_disown(&m, "vn/08", thief), 0);
     CHECK_INT("nobody is before", m.versions[0].before, 0);
+    CHECK_INT("another 91 is not told", m.versions[0].told, 0);
 }
 
 /* Numbers of lists compare within an area; a wider list follows any number, so
@@ -245,6 +280,7 @@ static void test_receipt(void)
 int main(void)
 {
     test_memo();
+    test_memo_of_version_3();
     test_disowned_version();
     test_fast_forwarded_revocations();
     test_memo_move();

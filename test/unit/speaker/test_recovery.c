@@ -111,6 +111,40 @@ static void test_killed_before_first_sample(void)
               1);
 }
 
+/* The power fails before the n-th operation after a programme came, and as
+ * often again while the device starts. Without the mend what was on the disk
+ * counted as told. Told once is told: the first bulletin, which the programme
+ * before had as well, comes a second time at most. */
+static void test_received_lost_with_the_power(void)
+{
+    struct town_bulletin b[] = {{1, 0, &speech, {T0 + HOUR}, NULL, false},
+                                {2, 0, &other, {T0 + HOUR}, NULL, false}};
+
+    for (unsigned cut = 1; cut <= 16; cut++) {
+        ready(b, 1, NULL);
+        world_run(&w, T0 + MINUTE);
+        w.kill_in = cut;
+        publish((uint64_t)T0 + 1, b, 2);
+        for (unsigned i = 1; i <= 16; i++) {
+            world_kill(&w);
+            w.kill_in = i;
+            world_boot(&w, NULL);
+        }
+        for (int i = 0; i < 3; i++) {
+            world_kill(&w);
+            w.kill_in = 0;
+            world_boot(&w, NULL);
+            world_connect(&w);
+            if (i == 0)
+                publish((uint64_t)T0 + 1, b, 2); /* It may not have it. */
+            world_run(&w, world_at_ms(&w) + MINUTE);
+        }
+        CHECK_INT("told", world_receipts(&w, 2, RECEIPT_RECEIVED, ""), 1);
+        CHECK_INT("told before",
+                  world_receipts(&w, 1, RECEIPT_RECEIVED, "") <= 2, 1);
+    }
+}
+
 static void test_stopped_in_order(void)
 {
     struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
@@ -298,6 +332,7 @@ int main(void)
     test_wrong_packets();
     test_killed_while_playing();
     test_killed_before_first_sample();
+    test_received_lost_with_the_power();
     test_stopped_in_order();
     test_without_network();
     test_disk_refuses();
