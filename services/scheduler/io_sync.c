@@ -146,7 +146,6 @@ static int read_answer(struct sync *y,
                               .signer_area = y->service->identity.leaf.area,
                               .now_ms = clock_wall_ms(),
                               .time_trusted = true};
-    struct loa_identity_claim who;
     struct loa_envelope e;
     enum loa_verdict v;
 
@@ -156,9 +155,8 @@ static int read_answer(struct sync *y,
         return LOA_EINVAL;
     if (memcmp(e.header.message_id, y->message_id, LOA_ID_BYTES) != 0)
         return LOA_ESTALE;
-    v = loa_trust_verify(&y->service->trust.trust, &e, &want, &who);
-    if (v != LOA_VERDICT_OK ||
-        strcmp(who.certificate.service, "registry") != 0) {
+    v = loa_trust_verify(&y->service->trust.trust, &e, &want, NULL);
+    if (v != LOA_VERDICT_OK) {
         log_warn("sync.refused", "verdict=%s", loa_verdict_name(v));
         return LOA_EACCES;
     }
