@@ -8,11 +8,8 @@
 #include "common/service.h"
 #include "scheduler/clockwatch.h"
 
-#define IO_CLOCK_COMPARE_MS                          \
-    10000 /* While all is well; else with each tick. \
-           */
-
-#define IO_CLOCK_KEEP_MS 60000 /* A change that is worth a row. */
+#define IO_CLOCK_COMPARE_MS 10000 /* All is well; else with each tick. */
+#define IO_CLOCK_KEEP_MS 60000    /* A change that is worth a row. */
 #define IO_CLOCK_BOOT_CAP 40
 
 struct io_clock {

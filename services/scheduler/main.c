@@ -21,8 +21,8 @@ struct app {
     struct io_heads heads;
 };
 
-/* What the broker holds of ours is looked at when all areas are known: others
- * have no programmes. */
+/* What the broker holds of ours is looked at once all areas are known: what is
+ * of none of them is passed over. */
 static void watch_programmes(struct app *a)
 {
     char filter[LOA_TOPIC_CAP];

@@ -99,8 +99,9 @@ enum scheduler_event_type {
     SCHEDULER_TRUST,     /* A newer trust list is believed. */
     SCHEDULER_TICK,      /* Time has passed, or the last update said `more`. */
     SCHEDULER_COMMITTED, /* Programmes of an update are durable. */
-    SCHEDULER_SEEN,      /* The broker holds a programme that we signed; of an
-                            area that is not known yet: nothing. */
+    SCHEDULER_SEEN,      /* The broker holds a programme that we signed. Nothing
+                            comes of it where the registry has named no area
+                            and we have made no programme. */
 };
 
 struct scheduler_area {
@@ -225,8 +226,8 @@ LOA_MUST_CHECK int scheduler_load_bulletin(struct scheduler *s,
 LOA_MUST_CHECK int scheduler_load_released(struct scheduler *s,
                                            const struct released_row *r);
 
-/* Advance by one event and fill *up. LOA_EBUSY only for AREAS: the tree
- * is larger than the limits. */
+/* Advance by one event and fill *up. LOA_EBUSY only for AREAS: the tree is
+ * larger than the limits. */
 LOA_MUST_CHECK int scheduler_step(struct scheduler *s,
                                   const struct scheduler_event *ev,
                                   struct scheduler_update *up);

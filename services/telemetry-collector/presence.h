@@ -15,9 +15,9 @@
 #include "proto/topic.h"
 #include "telemetry-collector/budget.h"
 
-#define PRESENCE_SILENT_MS 180000 /* Three health reports missed: lost. */
-#define PRESENCE_SESSION_AHEAD_S 86400
-#define PRESENCE_BYTES_MAX 1024 /* Of an encoded State or Health kept. */
+#define PRESENCE_SILENT_MS 180000      /* Three health reports missed: lost. */
+#define PRESENCE_SESSION_AHEAD_S 86400 /* See presence_session(). */
+#define PRESENCE_BYTES_MAX 1024        /* Of an encoded State or Health kept. */
 
 /* The values are those of loa.v1.Presence. */
 enum presence_kind {
