@@ -60,6 +60,9 @@ def test_who_lets_a_content_go(pg):
         second, _ = say(w, "Bài thứ hai.")
         w.let_go(who=w.registry_id)     # It is not asked.
         assert delete(w.lan, first).code == BUSY
+        w.let_go(who=w.province.service("scheduler_1", "scheduler", "vn/08"))
+        assert delete(w.lan, first).code == BUSY    # It has no powers.
+        assert "event=release.refused verdict=power" in w.service.log()
         w.let_go(code=IN_USE, text_vi="còn cần", text_en="in ten days")
         status = delete(w.lan, first)
         assert status.code == IN_USE and status.text_en == "in ten days"
