@@ -18,7 +18,7 @@
 #include "content-ingest/io_sweep.h"
 #include "content-ingest/io_uploads.h"
 
-#define ARENA_LEN (5u * LOA_ENVELOPE_BYTES_MAX)
+#define ARENA_LEN (6u * LOA_ENVELOPE_BYTES_MAX)
 
 struct app {
     struct config conf;

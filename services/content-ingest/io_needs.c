@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "content-ingest/approved.h"
 #include "content-ingest/io_signers.h"
 #include "content-ingest/sqlarray.h"
 #include "content-ingest/wire.h"
@@ -396,6 +397,24 @@ size_t needs_io_trust(struct needs_io *s)
     return revoked_n;
 }
 
+/* A version that is not taken costs no look at its approvals. */
+static void keep_approved(struct needs_io *s,
+                          const char *area,
+                          struct wire_programme *p)
+{
+    int64_t now_at_ms = clock_wall_ms();
+    size_t gone_n;
+
+    if (!needs_newer(s->needs, area, p->version, now_at_ms))
+        return;
+    gone_n =
+        approved_keep(s->needs, area, &s->trust->trust, s->arena, now_at_ms, p);
+    if (gone_n > 0)
+        log_warn("programme.unapproved",
+                 "area=%s contents=%zu text=no approver signed for them", area,
+                 gone_n);
+}
+
 void needs_io_programme(struct needs_io *s,
                         const char *area,
                         struct loa_bytes p)
@@ -419,6 +438,7 @@ void needs_io_programme(struct needs_io *s,
         refuse(s, area, "more signers than are kept");
         return;
     }
+    keep_approved(s, area, &programme);
     rv = needs_programme(s->needs, area, programme.version,
                          e.header.expires_at_ms, programme.items,
                          programme.items_n, clock_wall_ms());

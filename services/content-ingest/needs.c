@@ -378,7 +378,9 @@ int needs_programme(struct needs *n,
     assert(items_n <= NEED_PROGRAMME_MAX);
     if (version > version_max)
         return LOA_EINVAL;
-    index = area_get(n, area);
+    index = items_n > 0 || n->areas_n < NEED_AREAS_EMPTY_MAX
+                ? area_get(n, area)
+                : needs_find_area(n, area);
     if (index == NEEDS_NONE)
         return LOA_EBUSY;
     a = &n->areas[index];

@@ -14,8 +14,9 @@
 #include "proto/key.h"
 #include "proto/topic.h"
 
-#define NEED_AREAS_MAX 16384    /* More than the country has communes. */
-#define NEED_CONTENTS_MAX 65536 /* Different ones in all programmes. */
+#define NEED_AREAS_MAX 16384       /* More than the country has communes. */
+#define NEED_AREAS_EMPTY_MAX 12288 /* No new one beyond that needs nothing. */
+#define NEED_CONTENTS_MAX 65536    /* Different ones in all programmes. */
 #define NEEDS_MAX 131072
 #define NEED_PROGRAMME_MAX 128 /* Contents in one programme. */
 #define NEEDS_NONE UINT32_MAX
@@ -90,7 +91,8 @@ void needs_init(struct needs *n);
 /* A programme that was believed takes the place of the area's older one. One
  * that was taken and is too far ahead now, as the clock was, counts as none.
  * LOA_EINVAL: its version is too far ahead. LOA_ESTALE: not newer. In both
- * cases nothing was changed. LOA_EBUSY: a table is full; what
+ * cases nothing was changed. LOA_EBUSY: a table is full, for an area that is
+ * new and needs nothing as soon as it has NEED_AREAS_EMPTY_MAX; what
  * fits was taken, the version was not, so that the programme may come again.
  * items_n is at most NEED_PROGRAMME_MAX; the same content may be in it more
  * than once. */
@@ -101,6 +103,12 @@ LOA_MUST_CHECK int needs_programme(struct needs *n,
                                    const struct need_item *items,
                                    size_t items_n,
                                    int64_t now_at_ms);
+
+/* Would needs_programme() take this version? */
+bool needs_newer(const struct needs *n,
+                 const char *area,
+                 uint64_t version,
+                 int64_t now_at_ms);
 
 /* Who signed the programme that was just given to needs_programme(), unless it
  * was an old one. */

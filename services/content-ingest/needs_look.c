@@ -59,6 +59,19 @@ bool needs_unheard(const struct needs *n, int64_t now_at_ms)
     return false;
 }
 
+bool needs_newer(const struct needs *n,
+                 const char *area,
+                 uint64_t version,
+                 int64_t now_at_ms)
+{
+    uint64_t version_max = (uint64_t)(now_at_ms + NEEDS_AHEAD_MS);
+    uint32_t i = needs_find_area(n, area);
+
+    return version <= version_max &&
+           (i == NEEDS_NONE || version > n->areas[i].version ||
+            n->areas[i].version > version_max);
+}
+
 /* needs_programme() has left it open if it took anything. Who only repeats a
  * version does not become its signer. */
 void needs_sign(struct needs *n,

@@ -251,6 +251,14 @@ static bool bulletin(const Loa__V1__Bulletin *b,
     return any;
 }
 
+static void list(const ProtobufCBinaryData from[],
+                 size_t n,
+                 struct loa_bytes to[])
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (struct loa_bytes){from[i].data, from[i].len};
+}
+
 int wire_programme(struct loa_arena *arena,
                    struct loa_bytes p,
                    int64_t now_at_ms,
@@ -262,8 +270,14 @@ int wire_programme(struct loa_arena *arena,
         loa__v1__programme__unpack(&arena->allocator, p.len, p.data);
 
     if (q == NULL || q->version == 0 || q->version > INT64_MAX ||
-        q->n_bulletins > WIRE_PROGRAMME_BULLETINS_MAX)
+        q->n_bulletins > WIRE_PROGRAMME_BULLETINS_MAX ||
+        q->n_approvals > WIRE_PROGRAMME_APPROVALS_MAX ||
+        q->n_certificates > LOA_CERTIFICATES_EXTRA_MAX)
         return LOA_EINVAL;
+    out->approvals_n = q->n_approvals;
+    out->certificates_n = q->n_certificates;
+    list(q->approvals, q->n_approvals, out->approvals);
+    list(q->certificates, q->n_certificates, out->certificates);
     out->version = q->version;
     out->items_n = 0;
     for (size_t i = 0; i < q->n_bulletins; i++) {

@@ -11,8 +11,10 @@
 #include "content-ingest/needs.h"
 #include "content-ingest/want.h"
 #include "proto/arena.h"
+#include "proto/trust.h"
 
 #define WIRE_PROGRAMME_BULLETINS_MAX 128
+#define WIRE_PROGRAMME_APPROVALS_MAX 128
 #define WIRE_STARTS_MAX 64
 #define WIRE_MANIFEST_LEN_MAX 1024
 #define WIRE_CURSOR_CAP 96
@@ -71,6 +73,10 @@ struct wire_programme {
     uint64_t version;
     size_t items_n;
     struct need_item items[NEED_PROGRAMME_MAX];
+    /* In the arena; approved.h says which contents they are good for. */
+    size_t approvals_n, certificates_n;
+    struct loa_bytes approvals[WIRE_PROGRAMME_APPROVALS_MAX];
+    struct loa_bytes certificates[LOA_CERTIFICATES_EXTRA_MAX];
 };
 
 /* The body of a PROGRAMME envelope: which contents are still needed at now.

@@ -1,12 +1,13 @@
 /* link: services/content-ingest/wire.c services/content-ingest/refusal.c
- * services/content-ingest/worker_line.c */
+ * services/content-ingest/worker_line.c services/content-ingest/approved.c
+ * services/content-ingest/needs.c services/content-ingest/needs_look.c */
 /* Whatever a peer or the worker sends: no crash, and what is taken keeps its
  * limits. */
 
 #include <assert.h>
 #include <string.h>
 
-#include "content-ingest/wire.h"
+#include "content-ingest/approved.h"
 #include "content-ingest/worker_line.h"
 #include "test/fuzz/mutator.h"
 
@@ -66,6 +67,9 @@ static void want(struct loa_bytes p)
 static void programme(struct loa_bytes p)
 {
     static struct wire_programme out;
+    static struct needs needs;
+    static struct loa_trust trust; /* Without a root. */
+    size_t used, items_n;
 
     loa_arena_init(&arena, memory, sizeof memory);
     if (wire_programme(&arena, p, 1700000000000, 1800000000000, &out) != LOA_OK)
@@ -74,6 +78,12 @@ static void programme(struct loa_bytes p)
     for (size_t i = 0; i < out.items_n; i++)
         assert(out.items[i].until_at_ms > 1700000000000 &&
                out.items[i].until_at_ms <= 1800000000000);
+    needs_init(&needs);
+    used = arena.used;
+    items_n = out.items_n;
+    assert(approved_keep(&needs, "vn/08", &trust, &arena, 1700000000000,
+                         &out) == items_n);
+    assert(out.items_n == 0 && arena.used == used);
 }
 
 static void worker(const uint8_t *data, size_t len)

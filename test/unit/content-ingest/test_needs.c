@@ -170,6 +170,7 @@ static void test_covering(void)
 
 static void test_full(void)
 {
+    struct need_item known;
     struct need_item t[NEED_PROGRAMME_MAX];
     char area[32];
     uint64_t fit = 0;
@@ -199,11 +200,68 @@ static void test_full(void)
         "fits now",
         needs_programme(&needs, area, 1, 10, t, NEED_PROGRAMME_MAX, NOW_MS),
         LOA_OK);
+    known = t[0];
     for (unsigned i = 0; i < NEED_AREAS_MAX; i++) {
         snprintf(area, sizeof area, "la/%u", i);
-        rv = needs_programme(&needs, area, 1, 10, t, 0, NOW_MS);
+        rv = needs_programme(&needs, area, 1, 10, &known, 1, NOW_MS);
     }
     CHECK_INT("areas are full", rv, LOA_EBUSY);
+}
+
+/* Invented areas took all places although they need nothing. */
+static void test_areas_that_need_nothing_leave_room(void)
+{
+    struct need_item t = item_of(1, 0, 10);
+    char area[32];
+    int rv = LOA_OK;
+
+    needs_init(&needs);
+    need_one("vn/07", 1, 10);
+    for (unsigned i = 0; i < NEED_AREAS_MAX; i++) {
+        snprintf(area, sizeof area, "la/%u", i);
+        rv = needs_programme(&needs, area, 1, 10, NULL, 0, NOW_MS);
+    }
+    CHECK_INT("no more", rv, LOA_EBUSY);
+    CHECK_INT("so many", needs.areas_n, NEED_AREAS_EMPTY_MAX);
+    CHECK_INT("what needs something",
+              needs_programme(&needs, "vn/08", 1, 10, &t, 1, NOW_MS), LOA_OK);
+    need_one("vn/07", 0, 0);
+    CHECK_INT("what is known", need_at("vn/07", 1), NEEDS_NONE);
+}
+
+/* It says the same as needs_programme() does. */
+static void test_newer(void)
+{
+    static const struct {
+        const char *name, *area;
+        uint64_t version;
+        int64_t now_at_ms;
+        bool want;
+    } rows[] = {
+        {"new area", "vn/2", 1, 0, true},
+        {"newer", "vn/1", 11, 0, true},
+        {"the same", "vn/1", 10, 0, false},
+        {"older", "vn/1", 9, 0, false},
+        {"a day ahead", "vn/1", NEEDS_AHEAD_MS, 0, true},
+        {"further ahead", "vn/1", NEEDS_AHEAD_MS + 1, 0, false},
+        {"new area, further", "vn/2", NEEDS_AHEAD_MS + 1, 0, false},
+        {"held one too far ahead", "vn/1", 5, 9 - NEEDS_AHEAD_MS, true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        needs_init(&needs);
+        CHECK_INT("held",
+                  needs_programme(&needs, "vn/1", 10, 1000, NULL, 0, NOW_MS),
+                  LOA_OK);
+        CHECK_INT(rows[i].name,
+                  needs_newer(&needs, rows[i].area, rows[i].version,
+                              rows[i].now_at_ms),
+                  rows[i].want);
+        CHECK_INT(rows[i].name,
+                  needs_programme(&needs, rows[i].area, rows[i].version, 1000,
+                                  NULL, 0, rows[i].now_at_ms) == LOA_OK,
+                  rows[i].want);
+    }
 }
 
 /* Random programmes against a plain table. */
@@ -252,6 +310,8 @@ int main(void)
     test_expiry();
     test_covering();
     test_full();
+    test_areas_that_need_nothing_leave_room();
+    test_newer();
     for (unsigned seed = 1; seed < 300; seed++)
         test_against_table(seed);
     return CHECK_DONE();

@@ -109,16 +109,17 @@ static void test_forgotten_with_their_signer(void)
 /* Areas that do not exist kept their places for good. */
 static void test_areas_that_are_over_leave_their_places(void)
 {
+    struct need_item t = item_of(1, 0, 1000);
     char path[32];
     int rv = LOA_OK;
 
     needs_init(&needs);
     for (unsigned i = 0; i < NEED_AREAS_MAX && rv == LOA_OK; i++) {
         snprintf(path, sizeof path, "vn/x%u", i);
-        rv = needs_programme(&needs, path, 1, 1000, NULL, 0, NOW_MS);
+        rv = needs_programme(&needs, path, 1, 1000, &t, 1, NOW_MS);
     }
     CHECK_INT("all are taken", needs.areas_n, NEED_AREAS_MAX);
-    CHECK_INT("full", needs_programme(&needs, "vn/08", 1, 9, NULL, 0, NOW_MS),
+    CHECK_INT("full", needs_programme(&needs, "vn/08", 1, 9, &t, 1, NOW_MS),
               LOA_EBUSY);
     needs_expire(&needs, 999);
     CHECK_INT("not over", needs_area_over(area_at("vn/x7")), false);

@@ -271,6 +271,7 @@ static void test_programme(void)
     Loa__V1__Programme q = LOA__V1__PROGRAMME__INIT;
     Loa__V1__Bulletin b = LOA__V1__BULLETIN__INIT;
     Loa__V1__Bulletin *bulletins[129];
+    ProtobufCBinaryData signed_[129];
     const struct need_item *item = &programme.items[0];
 
     for (size_t i = 0; i < 129; i++)
@@ -302,6 +303,22 @@ static void test_programme(void)
     q.n_bulletins = 129;
     CHECK_INT("one more", parse_programme(&q, 0, 99999), LOA_EINVAL);
     q.n_bulletins = 1;
+    for (size_t i = 0; i < 129; i++)
+        signed_[i] = bytes(i + 1);
+    q.approvals = q.certificates = signed_;
+    q.n_approvals = 128;
+    q.n_certificates = 64;
+    CHECK_INT("all approvals", parse_programme(&q, 0, 99999), LOA_OK);
+    CHECK_INT("so many", programme.approvals_n, 128);
+    CHECK_INT("the last", programme.approvals[127].len, 128);
+    CHECK_INT("certificates", programme.certificates_n, 64);
+    CHECK_INT("the last one", programme.certificates[63].len, 64);
+    q.n_certificates = 65;
+    CHECK_INT("a certificate more", parse_programme(&q, 0, 99999), LOA_EINVAL);
+    q.n_certificates = 0;
+    q.n_approvals = 129;
+    CHECK_INT("an approval more", parse_programme(&q, 0, 99999), LOA_EINVAL);
+    q.n_approvals = 0;
     starts[0] = INT64_MAX - 5;
     CHECK_INT("end of time", parse_programme(&q, 0, 99999), LOA_EINVAL);
     starts[0] = -1;
