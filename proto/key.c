@@ -66,6 +66,20 @@ void loa_hash(struct loa_bytes data, uint8_t out[LOA_HASH_BYTES])
     crypto_generichash(out, LOA_HASH_BYTES, data.data, data.len, NULL, 0);
 }
 
+uint64_t loa_key_number(const uint8_t key[LOA_KEY_BYTES])
+{
+    static const char prefix[] = "loa/1/key";
+    uint8_t text[sizeof prefix + LOA_KEY_BYTES], hash[LOA_HASH_BYTES];
+    uint64_t number = 0;
+
+    memcpy(text, prefix, sizeof prefix);
+    memcpy(text + sizeof prefix, key, LOA_KEY_BYTES);
+    loa_hash((struct loa_bytes){text, sizeof text}, hash);
+    for (size_t i = 0; i < sizeof number; i++)
+        number = number << 8 | hash[i];
+    return number | (uint64_t)1 << 63;
+}
+
 void loa_hex(const uint8_t *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

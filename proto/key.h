@@ -48,6 +48,11 @@ bool loa_sign_verify(const uint8_t key[LOA_KEY_BYTES],
 /* BLAKE2b-256. */
 void loa_hash(struct loa_bytes data, uint8_t out[LOA_HASH_BYTES]);
 
+/* What stands for a key among the serials of a revocation list: the beginning
+ * of a hash of it, with the highest bit set, which no serial has that we make.
+ */
+uint64_t loa_key_number(const uint8_t key[LOA_KEY_BYTES]);
+
 /* Lower-case hexadecimal; out has 2 * len + 1 bytes. */
 void loa_hex(const uint8_t *data, size_t len, char *out);
 /* LOA_EINVAL unless text is exactly 2 * len hexadecimal digits. */

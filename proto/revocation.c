@@ -9,16 +9,23 @@
  * more than we take anyway. */
 #define LIST_ARENA_LEN (256 * 1024)
 
+/* By its serial, or by its key: then also each certificate that the issuer gave
+ * that key and nobody told the registry of. */
 static bool entry_binds(const struct loa_revocations *r,
                         const struct loa_revocation *e,
                         const struct loa_certificate *c)
 {
+    uint64_t key;
+
     if (memcmp(e->issuer, c->issuer, LOA_KEY_BYTES) != 0)
         return false;
     if (c->serial < e->floor_serial)
         return true;
+    key = loa_key_number(c->subject);
     for (size_t i = 0; i < e->serials_n; i++) {
-        if (r->serials[e->serials_at + i] == c->serial)
+        uint64_t x = r->serials[e->serials_at + i];
+
+        if (x == c->serial || x == key)
             return true;
     }
     return false;

@@ -66,7 +66,7 @@ struct loa_revocations {
         uint64_t floor_serial;
         size_t serials_at, serials_n; /* Into serials[]. */
     } entries[LOA_REVOCATIONS_MAX];
-    uint64_t serials[LOA_REVOKED_SERIALS_MAX];
+    uint64_t serials[LOA_REVOKED_SERIALS_MAX]; /* Or loa_key_number(). */
 };
 
 /* Signatures of certificates that were checked already, by hash. Only the
@@ -142,7 +142,8 @@ LOA_MUST_CHECK enum loa_verdict loa_trust_may_issue(
     const struct loa_certificate *issuer,
     const struct loa_certificate *child);
 
-/* Is the certificate revoked by the list that the store holds? */
+/* Is the certificate revoked by the list that the store holds? Asks for its
+ * issuer, area, serial and subject. */
 bool loa_trust_revoked(const struct loa_trust *t,
                        const struct loa_certificate *c);
 

@@ -71,6 +71,7 @@ static const char *keep_links(const struct login_judge *l,
     uint8_t key[LOA_KEY_BYTES];
 
     memcpy(key, a->e.signatures[0].key, sizeof key);
+    memcpy(s->key, key, sizeof s->key);
     s->not_after_ms = INT64_MAX;
     while (memcmp(key, l->trust->root, sizeof key) != 0) {
         struct session_link *link = &s->links[s->links_n];

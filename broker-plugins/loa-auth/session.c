@@ -226,6 +226,8 @@ static bool judge(const struct session *s, const struct loa_trust *trust)
     bool revoked = false;
 
     for (size_t i = 0; i < s->links_n && !revoked; i++) {
+        memcpy(link.subject, i == 0 ? s->key : s->links[i - 1].issuer,
+               sizeof link.subject);
         memcpy(link.issuer, s->links[i].issuer, sizeof link.issuer);
         link.serial = s->links[i].serial;
         loa_area_prefix(s->who.area, s->links[i].area_depth, link.area);

@@ -22,7 +22,8 @@ enum session_state {
 };
 
 /* A link of the chain, as far as a revocation needs it. Its area is the first
- * area_depth segments of the session's. */
+ * area_depth segments of the session's; its key is the issuer of the link
+ * before it. */
 struct session_link {
     uint8_t issuer[LOA_KEY_BYTES];
     uint64_t serial;
@@ -40,7 +41,8 @@ struct session {
     struct rights_holder who;
     char client_id[LOA_CLIENT_CAP];
     struct session_link links[LOA_CHAIN_MAX];
-    size_t links_n; /* 0 for a device that is not enrolled. */
+    uint8_t key[LOA_KEY_BYTES]; /* Of the first link. */
+    size_t links_n;             /* 0 for a device that is not enrolled. */
     size_t next_free;
 };
 

@@ -38,10 +38,14 @@ static const struct pg_stmt stmts[] = {
      0, PG_ROWS, true},
     {"load_revocations",
      "SELECT r.issuer, r.serial::text, r.not_after,"
-     " replace(coalesce(p.area, d.area, '')::text, '.', '/')"
+     /* A key's number is no certificate's: its area is its holder's. */
+     " replace(coalesce(p.area, d.area, k.area, '')::text, '.', '/')"
      " FROM revocation AS r LEFT JOIN principal AS p"
      " ON p.issuer = r.issuer AND p.serial = r.serial"
      " LEFT JOIN device AS d ON d.id = r.principal"
+     " LEFT JOIN LATERAL (SELECT area FROM principal"
+     " WHERE id = r.principal AND issuer = r.issuer"
+     " ORDER BY added_at LIMIT 1) AS k ON true"
      " WHERE r.not_after > now() - interval '30 days'",
      0, PG_ROWS, true},
 };

@@ -120,7 +120,9 @@ const struct pg_stmt io_pg_stmts[] = {
                        11, PG_NONE, false},
     [PRINCIPAL_REVOKE] = {"principal_revoke",
                           "UPDATE principal SET revoked = true"
-                          " WHERE id = $1::text AND NOT revoked",
+                          " WHERE NOT revoked AND (issuer, key) IN"
+                          " (SELECT issuer, key FROM principal"
+                          " WHERE id = $1::text)",
                           1, PG_NONE, false},
     [REVOCATION_PUT] = {"revocation_put",
                         "INSERT INTO revocation (issuer, serial, not_after,"

@@ -29,6 +29,33 @@ const struct principal *principals_newest(const struct principals *p,
     return newest;
 }
 
+static bool falls(struct principal *const *named,
+                  size_t named_n,
+                  const struct principal *p)
+{
+    for (size_t i = 0; i < named_n; i++)
+        if (memcmp(named[i]->key, p->key, LOA_KEY_BYTES) == 0 &&
+            memcmp(named[i]->issuer, p->issuer, LOA_KEY_BYTES) == 0)
+            return strcmp(named[i]->id, p->id) != 0;
+    return false;
+}
+
+size_t principals_falling(struct principals *p,
+                          const char *id,
+                          struct principal *hits[PRINCIPALS_MAX])
+{
+    size_t named_n = 0, n;
+
+    for (size_t i = 0; i < p->principals_n; i++)
+        if (strcmp(p->principals[i].id, id) == 0)
+            hits[named_n++] = &p->principals[i];
+    n = named_n;
+    for (size_t i = 0; i < p->principals_n; i++)
+        if (falls(hits, named_n, &p->principals[i]))
+            hits[n++] = &p->principals[i];
+    return n;
+}
+
 size_t principals_below(const struct principals *p, const char *area)
 {
     size_t n = 0;

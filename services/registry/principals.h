@@ -47,6 +47,12 @@ struct principal *principals_find(struct principals *p,
 const struct principal *principals_newest(const struct principals *p,
                                           const char *id);
 
+/* Whose certificates fall with that of an id: its own first, then those of
+ * other ids that an issuer gave the same key. Returns how many. */
+size_t principals_falling(struct principals *p,
+                          const char *id,
+                          struct principal *hits[PRINCIPALS_MAX]);
+
 /* Add a copy. NULL: PRINCIPALS_MAX. */
 struct principal *principals_add(struct principals *p,
                                  const struct principal *new);

@@ -5,9 +5,6 @@
 
 #include "proto/trust.h"
 
-/* Kept on the list so long when nobody knows how long it is needed. */
-#define UNKNOWN_END_MS (3653 * 86400000ll)
-
 /* A list beyond it is a thief's, and leaves too few numbers above it. Devices
  * that hold it need a list from above, and so does the thief's key. */
 #define FOLLOWED_NUMBER_MAX (INT64_MAX / 2)
@@ -173,7 +170,7 @@ static void on_list(struct registry *r,
         for (size_t k = 0; k < list->entries[i].serials_n; k++) {
             struct revoked_entry e = {
                 .serial = list->serials[list->entries[i].serials_at + k],
-                .not_after_ms = ev->now_ms + UNKNOWN_END_MS};
+                .not_after_ms = ev->now_ms + REVOKED_UNKNOWN_END_MS};
 
             memcpy(e.issuer, list->entries[i].issuer, LOA_KEY_BYTES);
             if (!revoked_has(&r->revoked, e.issuer, e.serial) &&

@@ -34,6 +34,13 @@ static int judge_chain(struct registry *r,
             "The certificate cannot be read; the principal's own must "
             "come first, and at most %d.",
             LOA_CHAIN_MAX);
+    if (revoked_has(&r->revoked, first.issuer, loa_key_number(first.subject)))
+        return refuse(why, REFUSAL_REVOKED,
+                      "Khóa của %s đã bị thu hồi; hãy tạo khóa mới (loactl key "
+                      "new) rồi cấp chứng thư cho khóa đó.",
+                      "The key of %s was revoked; make a new one (loactl key "
+                      "new) and have that certified.",
+                      first.principal);
     v = loa_trust_chain(r->conf.trust, first.subject, q->add.certificates,
                         q->add.certificates_n, ev->now_ms, true, leaf);
     if (v != LOA_VERDICT_OK)
@@ -176,6 +183,7 @@ void registry_principal_seen(struct registry *r,
     if (principals_newest(&r->principals, who->principal) == NULL ||
         principals_find(&r->principals, who->issuer, who->serial) != NULL ||
         !loa_area_within(who->area, r->conf.identity->leaf.area) ||
+        revoked_has(&r->revoked, who->issuer, loa_key_number(who->subject)) ||
         judge_name(r, ev, who, &why) != LOA_OK)
         return;
     up->principal = keep(r, ev, who);
@@ -222,7 +230,8 @@ void registry_principal_find(struct registry *r,
 
 /* --- revoking ------------------------------------------------------------- */
 
-/* The registry's own chain: a list cannot revoke who signs it. */
+/* The registry's own chain, by a serial or a key's number: a list cannot revoke
+ * who signs it. */
 static bool is_own_chain(const struct registry *r,
                          const uint8_t issuer[LOA_KEY_BYTES],
                          uint64_t serial)
@@ -236,7 +245,8 @@ static bool is_own_chain(const struct registry *r,
 
         loa_arena_init(&arena, memory, sizeof memory);
         if (loa_certificate_parse(&arena, id->certificates[i], &c) == LOA_OK &&
-            c.serial == serial && memcmp(c.issuer, issuer, LOA_KEY_BYTES) == 0)
+            (c.serial == serial || loa_key_number(c.subject) == serial) &&
+            memcmp(c.issuer, issuer, LOA_KEY_BYTES) == 0)
             return true;
     }
     return false;
@@ -251,20 +261,12 @@ static int list_full(struct refusal *why)
                   "above to revoke, or revoke the issuer instead.");
 }
 
-/* One certificate more to revoke; those that have ended need no list. */
-static int take(struct registry *r,
-                const struct registry_event *ev,
-                const struct revoked_entry *e,
-                struct registry_update *up)
+static int put(const struct registry *r,
+               const struct revoked_entry *e,
+               struct registry_update *up)
 {
     struct refusal *why = &up->answer.status;
 
-    if (revoked_has(&r->revoked, e->issuer, e->serial)) {
-        up->answer.unchanged_n++;
-        return LOA_OK;
-    }
-    if (e->not_after_ms <= ev->now_ms - LOA_SKEW_MS)
-        return LOA_OK;
     if (is_own_chain(r, e->issuer, e->serial))
         return refuse(why, REFUSAL_IN_USE,
                       "Chứng thư này ký chính danh sách thu hồi; cấp trên phải "
@@ -275,6 +277,44 @@ static int take(struct registry *r,
         return list_full(why);
     up->revoked[up->revoked_n++] = *e;
     return LOA_OK;
+}
+
+/* One certificate more to revoke; those that have ended need no list. */
+static int take(struct registry *r,
+                const struct registry_event *ev,
+                const struct revoked_entry *e,
+                struct registry_update *up)
+{
+    if (revoked_has(&r->revoked, e->issuer, e->serial)) {
+        up->answer.unchanged_n++;
+        return LOA_OK;
+    }
+    if (e->not_after_ms <= ev->now_ms - LOA_SKEW_MS)
+        return LOA_OK;
+    up->answer.changed_n++;
+    return put(r, e, up);
+}
+
+/* What its holder's authority certified again, off-line, nobody told the
+ * registry of; nor when that ends. */
+static int take_key(const struct registry *r,
+                    const struct registry_event *ev,
+                    const struct principal *p,
+                    struct registry_update *up)
+{
+    struct revoked_entry e = {
+        .serial = loa_key_number(p->key),
+        .not_after_ms = ev->now_ms + REVOKED_UNKNOWN_END_MS};
+
+    if (revoked_has(&r->revoked, p->issuer, e.serial))
+        return LOA_OK;
+    for (size_t i = 0; i < up->revoked_n; i++)
+        if (up->revoked[i].serial == e.serial &&
+            memcmp(up->revoked[i].issuer, p->issuer, LOA_KEY_BYTES) == 0)
+            return LOA_OK;
+    memcpy(e.issuer, p->issuer, LOA_KEY_BYTES);
+    memcpy(e.area, p->area, sizeof e.area);
+    return put(r, &e, up);
 }
 
 static int take_device(struct registry *r,
@@ -292,28 +332,34 @@ static int take_device(struct registry *r,
     return take(r, ev, &e, up);
 }
 
+/* Certificates that fall with a name, in hits[]. */
+struct falling {
+    struct principal *hits[PRINCIPALS_MAX];
+    size_t n;
+};
+
 static int take_principals(struct registry *r,
                            const struct registry_event *ev,
-                           const char *id,
+                           const struct falling *f,
                            struct registry_update *up)
 {
     int rv = LOA_OK;
 
-    for (size_t i = 0; rv == LOA_OK && i < r->principals.principals_n; i++) {
-        const struct principal *p = &r->principals.principals[i];
+    for (size_t i = 0; rv == LOA_OK && i < f->n; i++) {
+        const struct principal *p = f->hits[i];
         struct revoked_entry e = {.serial = p->serial,
                                   .not_after_ms = p->not_after_ms};
 
-        if (strcmp(p->id, id) != 0)
-            continue;
         memcpy(e.issuer, p->issuer, LOA_KEY_BYTES);
         memcpy(e.area, p->area, sizeof e.area);
         rv = registry_may(ev, LOA_POWER_REVOKE, p->area)
                  ? take(r, ev, &e, up)
                  : refuse(&up->answer.status, REFUSAL_NOT_ALLOWED,
                           "Thu hồi %s cần quyền revoke trên khu vực %s.",
-                          "Revoking %s needs the power revoke over %s.", id,
+                          "Revoking %s needs the power revoke over %s.", p->id,
                           p->area);
+        if (rv == LOA_OK)
+            rv = take_key(r, ev, p, up);
     }
     return rv;
 }
@@ -346,32 +392,15 @@ static int list_all(struct registry *r,
     return LOA_OK;
 }
 
-/* Of a device at least the code and the key are void; a person of whom nothing
- * is on the list is not revoked, and nobody should be told so. */
-static int judge_any(const struct registry_event *ev,
-                     const struct device *d,
-                     struct registry_update *up)
-{
-    if (d != NULL || up->revoked_n + up->answer.unchanged_n > 0)
-        return LOA_OK;
-    return refuse(&up->answer.status, REFUSAL_EXPIRED,
-                  "Mọi chứng thư đã biết của %s đều đã hết hạn, nên không thu "
-                  "hồi gì; nếu có chứng thư mới hơn thì hãy thêm nó trước.",
-                  "Every certificate of %s that is known has ended, so nothing "
-                  "was revoked; if there is a newer one, add it first.",
-                  ev->request->revoke.principal);
-}
-
-static void mark(struct registry *r, const char *id, struct device *d)
+static void mark(const struct falling *f, struct device *d)
 {
     if (d != NULL)
         d->revoked = true;
     /* A code that is out is void: no request made what stands there now. */
     if (d != NULL && !d->code_used)
         memset(d->code_request, 0, sizeof d->code_request);
-    for (size_t i = 0; i < r->principals.principals_n; i++)
-        if (strcmp(r->principals.principals[i].id, id) == 0)
-            r->principals.principals[i].revoked = true;
+    for (size_t i = 0; i < f->n; i++)
+        f->hits[i]->revoked = true;
 }
 
 void registry_revoke(struct registry *r,
@@ -381,6 +410,7 @@ void registry_revoke(struct registry *r,
     const char *id = ev->request->revoke.principal;
     struct refusal *why = &up->answer.status;
     struct device *d = devices_find(&r->devices, id);
+    static struct falling falling;
 
     if (!loa_principal_valid(id) ||
         !loa_line_valid(ev->request->revoke.reason, 512)) {
@@ -406,11 +436,12 @@ void registry_revoke(struct registry *r,
                "Revoking %s needs the power revoke over %s.", id, d->area);
         return;
     }
+    falling.n = principals_falling(&r->principals, id, falling.hits);
     if ((d != NULL && take_device(r, ev, d, up) != LOA_OK) ||
-        take_principals(r, ev, id, up) != LOA_OK ||
-        judge_any(ev, d, up) != LOA_OK || list_all(r, ev, up) != LOA_OK)
+        take_principals(r, ev, &falling, up) != LOA_OK ||
+        list_all(r, ev, up) != LOA_OK)
         return;
-    mark(r, id, d);
+    mark(&falling, d);
     up->device = d;
     up->revoked_id = id;
     up->reason = ev->request->revoke.reason;
@@ -418,7 +449,6 @@ void registry_revoke(struct registry *r,
                  (d != NULL ? REGISTRY_SAVE_DEVICE : 0u);
     if (up->revoked_n > 0)
         registry_sign_list(r, ev->now_ms, up);
-    up->answer.changed_n = (uint32_t)up->revoked_n;
     /* A device without a certificate has none on the list. */
     if (d == NULL || d->enrolled_at_ms != 0)
         up->answer.revocation_number = r->trust_number;

@@ -1,8 +1,9 @@
 /* revoked.h -- what the next revocation list says.
  *
- * A revocation is of one certificate, by issuer and serial. It leaves the list
- * when the certificate has expired: then nobody believes it anyway. The list
- * must fit into what every verifier holds (proto/trust.h) and into one
+ * A revocation is of one certificate, by issuer and serial, or of all that an
+ * issuer gave a key, by loa_key_number() in place of the serial. It leaves the
+ * list when the certificate has expired: then nobody believes it anyway. The
+ * list must fit into what every verifier holds (proto/trust.h) and into one
  * envelope. Pure. */
 
 #ifndef LOA_REGISTRY_REVOKED_H
@@ -17,11 +18,13 @@
 
 #define REVOKED_MAX LOA_REVOKED_SERIALS_MAX
 #define REVOKED_BYTES_MAX 52000 /* Of the encoded list, without its chain. */
+/* Kept so long where nobody knows how long it is needed. */
+#define REVOKED_UNKNOWN_END_MS (3653 * 86400000ll)
 #define REVOKED_SHARE 124u /* Of SHARE_WHOLE; the rest is for authorities. */
 
 struct revoked_entry {
     uint8_t issuer[LOA_KEY_BYTES];
-    uint64_t serial;
+    uint64_t serial; /* Or number of a key. */
     int64_t not_after_ms;
     char area[LOA_AREA_CAP]; /* Of the certificate; "": not known. */
 };

@@ -31,6 +31,7 @@ static bool requester_revoked(struct scheduler *s,
 
     memcpy(c.issuer, b->requester_issuer, sizeof c.issuer);
     memcpy(c.area, b->requester_area, sizeof c.area);
+    /* By its serial; whether by its key, the chain below says. */
     if (loa_trust_revoked(s->conf.trust, &c))
         return true;
     if (s->asker.known && s->asker.serial == c.serial &&

@@ -274,6 +274,19 @@ def revoked_approver(t):
     t.reason = "revoked"
 
 
+@attack("P1", key="an approver who is revoked")
+def renewed_without_a_word(t):
+    """His authority signed his key again, off-line: the list can name neither
+    that serial nor its end."""
+    gone, renewed = (t.rig.province.staff(
+        "tam_4", "vn/08", powers=li.CONTENT_APPROVE, seed=b"4" * 32)
+        for _ in range(2))
+    t.revoke(gone, keys=[gone])
+    t.pole.wait_log("event=trust.accepted")
+    t.honest(approver=renewed)
+    t.reason = "revoked"
+
+
 @attack("P1 P3", key="an approver who is revoked")
 def revocation_rolled_back(t):
     gone = t.rig.province.staff("tam_2", "vn/08", powers=li.CONTENT_APPROVE)

@@ -106,6 +106,12 @@ def _certificate(issuer, **fields):
         signature=issuer.sign("certificate", body)).SerializeToString()
 
 
+def key_number(key):
+    """What stands for a key among the serials of a revocation list."""
+    digest = hashlib.blake2b(b"loa/1/key\0" + key, digest_size=32).digest()
+    return int.from_bytes(digest[:8], "big") | 1 << 63
+
+
 class Identity:
     """A key and the chain that proves it, leaf first; a root has no chain."""
 
@@ -216,8 +222,10 @@ class Identity:
         """The MQTT password for this client id (default: the principal)."""
         return base64url(self.login(broker, client_id, **more))
 
-    def trust_list(self, number, revoked=(), floors=(), area=None, **more):
-        """A TRUST envelope. revoked: identities; floors: (issuer, serial)."""
+    def trust_list(self, number, revoked=(), floors=(), keys=(), area=None,
+                   **more):
+        """A TRUST envelope. revoked: identities; floors: (issuer, serial);
+        keys: identities, revoked by what their key is."""
         body = pb.TrustList(number=number, areas_version=1)
         entries = {}
 
@@ -228,6 +236,8 @@ class Identity:
 
         for who in revoked:
             entry(who.body.issuer).serials.append(who.body.serial)
+        for who in keys:
+            entry(who.body.issuer).serials.append(key_number(who.key))
         for issuer, serial in floors:
             entry(getattr(issuer, "key", issuer)).floor_serial = serial
         return self.envelope(pb.TYPE_TRUST, body, area=area, **more)

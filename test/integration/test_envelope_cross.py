@@ -147,11 +147,14 @@ def test_c_takes_lists(store, net):
         3, floors=[(net.commune, net.lan.body.serial)], issued_at_ms=NOW)
     fourth = net.registry.trust_list(
         4, floors=[(net.commune, net.lan.body.serial + 1)], issued_at_ms=NOW)
+    fifth = net.registry.trust_list(5, keys=[net.minh], issued_at_ms=NOW)
+    sixth = net.registry.trust_list(6, keys=[net.lan], issued_at_ms=NOW)
     narrow = net.lan.trust_list(9, issued_at_ms=NOW)
     for trust_list, verdict, number, then in [
             (first, "ok", 1, "ok"), (second, "ok", 2, "revoked"),
             (first, "replayed", 2, "revoked"), (third, "ok", 3, "ok"),
-            (narrow, "area", 3, "ok"), (fourth, "ok", 4, "revoked")]:
+            (narrow, "area", 3, "ok"), (fourth, "ok", 4, "revoked"),
+            (fifth, "ok", 5, "ok"), (sixth, "ok", 6, "revoked")]:
         assert store("update", NOW, 1, trust_list) == f"{verdict} {number}"
         assert store.verify(pb.TYPE_COMMAND, e)[0] == then
 

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 from loa_broker import LIMIT_S, wait_until
-from loa_identity import (COMMAND, DAY_MS, REVOKE, SCHEDULE, new_enrolling,
-                          new_root, now_ms, pb, registry)
+from loa_identity import (COMMAND, DAY_MS, REVOKE, SCHEDULE, key_number,
+                          new_enrolling, new_root, now_ms, pb, registry)
 from loa_service import Asker, Service
 from loa_registry import (ALL, EXISTS, HEADER, INVALID, NOT_ALLOWED, NOT_FOUND,
                           OK, SAMPLE, make_code, postgres, read, registrar_,
@@ -15,6 +15,7 @@ from loa_registry import (ALL, EXISTS, HEADER, INVALID, NOT_ALLOWED, NOT_FOUND,
 
 IN_USE = pb.Status.CODE_IN_USE
 REVOKED = pb.Status.CODE_REVOKED
+TOO_LARGE = pb.Status.CODE_TOO_LARGE
 
 
 # --- principals, revocation, the list
@@ -73,7 +74,7 @@ def test_principals_are_added_found_and_revoked(w, registrar):
     body, _ = w.trust_list()
     assert body.number == number
     assert [(r.issuer, list(r.serials)) for r in body.revocations] == [
-        (w.province.key, [(1 << 64) - 1])]
+        (w.province.key, [key_number(lan.key), (1 << 64) - 1])]
     w.restart()
     assert w.trust_list()[0] == body
     # The registry itself believes its list.
@@ -98,6 +99,66 @@ def test_a_renewed_certificate_is_revoked_with_the_old_one(w, registrar):
     a = w.ask(registrar, revoke=registry.Revoke(principal="lan"))
     assert (a.status.code, a.changed_n) == (OK, 2), a
     live.wait_closed()
+
+
+def test_a_renewal_that_the_registry_never_saw_outlived_the_revocation(
+        w, registrar):
+    """Her authority signed her key again, off-line, and she only scheduled and
+    approved since: the list named the certificate that was known."""
+    known, renewed, later = (
+        w.province.staff("lan", "vn/08/070", powers=SCHEDULE, seed=bytes(32))
+        for _ in range(3))
+    other = w.province.staff("minh", "vn/08/070", powers=SCHEDULE)
+    for who in (known, other):
+        assert w.ask(registrar, principal_add=registry.PrincipalAdd(
+            certificates=who.certificates)).status.code == OK
+    live, bystander = w.broker.connect(renewed), w.broker.connect(other)
+    a = w.ask(registrar, revoke=registry.Revoke(principal="lan"))
+    assert (a.status.code, a.changed_n) == (OK, 1), a
+    live.wait_closed()
+    assert w.broker.connect(renewed, check=False).code != 0
+    for _ in range(2):
+        a = w.ask(registrar, principal_add=registry.PrincipalAdd(
+            certificates=later.certificates))
+        assert a.status.code == REVOKED
+        assert "loactl key new" in a.status.text_en, a.status
+        assert "loactl key new" in a.status.text_vi, a.status
+        w.restart()
+    found = w.ask(registrar, principal_find=registry.PrincipalFind(
+        under="vn/08", id="lan")).principals
+    assert [p.revoked for p in found] == [True]
+    anew = w.province.staff("lan", "vn/08/070", powers=SCHEDULE)
+    assert w.ask(registrar, principal_add=registry.PrincipalAdd(
+        certificates=anew.certificates)).status.code == OK
+    w.broker.connect(anew)
+    assert w.ask(other, area_find=registry.AreaFind(text="vn")).status.code \
+        == OK
+    bystander.close()
+
+
+def test_keys_that_are_revoked_count_for_their_area_after_a_restart(
+        w, registrar):
+    """What is on the list without a certificate of its own counted for no
+    area: a commune filled the list of all between two starts."""
+    lan = w.province.staff("lan", "vn/08/070", powers=SCHEDULE)
+    w.ask(registrar, principal_add=registry.PrincipalAdd(
+        certificates=lan.certificates))
+    w.ask(registrar, revoke=registry.Revoke(principal="lan"))
+    w.pg.query(
+        "INSERT INTO registry.revocation (issuer, serial, principal, reason,"
+        " not_after) SELECT issuer, n, 'lan', '', now() + interval '1 day'"
+        " FROM registry.revocation, generate_series(1000, 1446) AS n"
+        " WHERE serial < 1000")
+    w.restart()
+    an = w.province.staff("an", "vn/08/070", powers=SCHEDULE)
+    w.ask(registrar, principal_add=registry.PrincipalAdd(
+        certificates=an.certificates))
+    near = w.province.staff("near", "vn/08/070", powers=REVOKE)
+    above = w.province.staff("above", "vn/08", powers=REVOKE)
+    assert w.ask(near, revoke=registry.Revoke(
+        principal="an")).status.code == TOO_LARGE
+    assert w.ask(above, revoke=registry.Revoke(
+        principal="an")).status.code == OK
 
 
 def test_a_revoked_device_is_cut_off_and_may_come_back_with_a_new_key(

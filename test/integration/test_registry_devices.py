@@ -344,8 +344,9 @@ def test_killed_at_every_step(w, registrar, point):
     assert deaths >= 5
     for table, count in (("area_state", 27), ("device", 12), ("device_code", 12),
                          ("device_certificate", 12), ("principal", 12),
-                         ("revocation", 24), ("import_part", 0)):
+                         # Two certificates each time, and a person's key.
+                         ("revocation", 36), ("import_part", 0)):
         assert w.pg.one(f"SELECT count(*) FROM registry.{table}") == str(count)
     body, _ = w.trust_list()
-    assert sum(len(r.serials) for r in body.revocations) == 24
+    assert sum(len(r.serials) for r in body.revocations) == 36
     assert body.areas_version == 13

@@ -192,6 +192,30 @@ static void test_revoked_is_asked_once_an_epoch(void)
     CHECK_INT("the leaf", session_revoked(&s, &trust, 4), true);
 }
 
+/* Of a connection each link's key is known: the leaf's, then the issuers'. */
+static void test_revoked_by_key(void)
+{
+    static struct loa_trust trust;
+    struct session s = make(1, "lan", LOA_ROLE_STAFF);
+
+    strcpy(s.who.area, "vn/08/070");
+    s.key[0] = 9;
+    s.links_n = 2;
+    s.links[0] = (struct session_link){{1}, 40, 3};
+    s.links[1] = (struct session_link){{2}, 50, 2};
+    trust.revoked.number = 1;
+    strcpy(trust.revoked.area, "vn");
+    trust.revoked.entries_n = trust.revoked.serials_n = 1;
+    trust.revoked.entries[0] =
+        (struct loa_revocation){.issuer = {1}, .serials_n = 1};
+    trust.revoked.serials[0] = loa_key_number(s.key);
+    CHECK_INT("the leaf", session_revoked(&s, &trust, 1), true);
+    trust.revoked.entries[0].issuer[0] = 2;
+    CHECK_INT("of another issuer", session_revoked(&s, &trust, 2), false);
+    trust.revoked.serials[0] = loa_key_number(s.links[0].issuer);
+    CHECK_INT("a link above", session_revoked(&s, &trust, 3), true);
+}
+
 int main(void)
 {
     table = calloc(1, sizeof *table);
@@ -202,6 +226,7 @@ int main(void)
     test_full();
     test_enrolling_have_few_rows();
     test_revoked_is_asked_once_an_epoch();
+    test_revoked_by_key();
     free(table);
     return CHECK_DONE();
 }

@@ -136,6 +136,21 @@ static void test_hash(void)
               0);
 }
 
+/* Numbers stand on lists for years: they never change. */
+static void test_number(void)
+{
+    uint8_t key[LOA_KEY_BYTES] = {0};
+
+    CHECK_INT("zeros", loa_key_number(key) == 0x91896b843324324cu, 1);
+    for (uint8_t i = 0; i < sizeof key; i++)
+        key[i] = i;
+    CHECK_INT("rising", loa_key_number(key) == 0xade35213336a82b8u, 1);
+    for (int i = 0; i < 64; i++) {
+        key[0] = (uint8_t)i;
+        CHECK_INT("no serial of ours", loa_key_number(key) >> 63, 1);
+    }
+}
+
 /* --- text ----------------------------------------------------------------- */
 
 static const struct {
@@ -205,6 +220,7 @@ int main(void)
     test_long();
     test_weak_key();
     test_hash();
+    test_number();
     test_text();
     return CHECK_DONE();
 }

@@ -134,6 +134,40 @@ static void test_binds(void)
     CHECK_INT("the middle link", judge_signer(&w), LOA_VERDICT_REVOKED);
 }
 
+/* A key's number revokes what its issuer ever gave the key, and nothing else:
+ * the registry cannot name the serial of a renewal that it never saw. */
+static void test_binds_by_key(void)
+{
+    struct world w;
+    struct loa_certificate renewed, other;
+    uint64_t numbers[] = {7, 0};
+
+    init(&w);
+    numbers[1] = loa_key_number(w.signer.c.subject);
+    list_init(&list, 1);
+    list_add(&list, &w.commune.key, 0, numbers, 2);
+    CHECK_INT("taken", update(&w, &list), LOA_VERDICT_OK);
+    CHECK_INT("her certificate", judge_signer(&w), LOA_VERDICT_REVOKED);
+    renewed = w.signer.c;
+    renewed.serial = 1000;
+    CHECK_INT("renewed", loa_trust_revoked(&trust, &renewed), 1);
+    other = renewed;
+    other.subject[0] ^= 1;
+    CHECK_INT("another key", loa_trust_revoked(&trust, &other), 0);
+    other = renewed;
+    memcpy(other.issuer, w.province.key.public_key, LOA_KEY_BYTES);
+    CHECK_INT("another issuer", loa_trust_revoked(&trust, &other), 0);
+    other = renewed;
+    strcpy(other.area, "vn/09");
+    CHECK_INT("outside", loa_trust_revoked(&trust, &other), 0);
+
+    list_init(&list, 2);
+    numbers[1] = loa_key_number(w.commune.c.subject);
+    list_add(&list, &w.province.key, 0, numbers, 2);
+    CHECK_INT("taken", update(&w, &list), LOA_VERDICT_OK);
+    CHECK_INT("the middle link", judge_signer(&w), LOA_VERDICT_REVOKED);
+}
+
 /* A list of a commune's key says nothing about certificates elsewhere, even of
  * the same issuer. */
 static void test_binds_only_inside(void)
@@ -317,6 +351,7 @@ int main(void)
     if (sodium_init() < 0)
         return 1;
     test_binds();
+    test_binds_by_key();
     test_binds_only_inside();
     test_order();
     test_order_of_areas();

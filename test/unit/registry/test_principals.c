@@ -77,15 +77,18 @@ static void test_revoke(void)
               REFUSAL_INVALID);
     CHECK_INT("both", revoke("vn/08", LOA_POWER_REVOKE, "an", NOW)->status.code,
               REFUSAL_NONE);
-    CHECK_INT("both", update.revoked_n, 2);
+    CHECK_INT("both", update.answer.changed_n, 2);
+    CHECK_INT("and both keys", update.revoked_n, 4);
     CHECK_INT("number", update.answer.revocation_number, NOW);
     CHECK_INT("again", revoke("vn", STAFF, "an", NOW)->revocation_number, NOW);
     CHECK_INT("again", update.flags & REGISTRY_SAVE_TRUST, 0);
-    CHECK_INT("on the list", registry.revoked.entries_n, 2);
+    CHECK_INT("on the list", registry.revoked.entries_n, 4);
     registry.trust_at_ms = NOW + 1000 * DAY;
     world_event(REGISTRY_TICK, NOW + 1031 * DAY);
     CHECK_INT("off the list when nobody can believe it",
-              registry.revoked.entries_n, 0);
+              registry.revoked.entries_n, 2);
+    world_event(REGISTRY_TICK, NOW + REVOKED_UNKNOWN_END_MS + 30 * DAY);
+    CHECK_INT("and the keys in the end", registry.revoked.entries_n, 0);
 }
 
 /* A backup knows list 1; since then devices have taken the list of NOW. What is
@@ -415,20 +418,73 @@ static void test_renewed_principal_is_revoked(void)
     registry.principals.principals_n = 2;
 }
 
-/* "Revoked", with a list's number, though nothing was put on one. */
-static void test_ended_principal_is_not_called_revoked(void)
+/* Is what the ministry gave this key on the list, whatever its serial? */
+static bool key_listed(uint8_t key_n)
+{
+    struct loa_key key = world_key(key_n);
+
+    return revoked_has(&registry.revoked, authority_key.public_key,
+                       loa_key_number(key.public_key));
+}
+
+/* Renewed off-line, and the registry never heard of it: it listed the serials
+ * that it knew, and the renewed certificate went on working. */
+static void test_renewed_in_secret_is_revoked(void)
+{
+    world_reset();
+    add("an", "vn/08", 20, 7);
+    CHECK_INT("listed", revoke("vn", STAFF, "an", NOW)->changed_n, 1);
+    CHECK_INT("her key too", key_listed(20), 1);
+    CHECK_INT("nobody else's", key_listed(21), 0);
+    CHECK_INT("again", revoke("vn", STAFF, "an", NOW)->unchanged_n, 1);
+    CHECK_INT("again", update.revoked_n, 0);
+    CHECK_INT("renewed", add("an", "vn/08", 20, 8)->status.code,
+              REFUSAL_REVOKED);
+    CHECK_INT("what to do",
+              strstr(update.answer.status.en, "loactl key new") != NULL, 1);
+    CHECK_INT("what to do",
+              strstr(update.answer.status.vi, "loactl key new") != NULL, 1);
+    seen("an", "vn/08", 20, 8);
+    CHECK_INT("nor kept when she asks", update.flags, 0);
+    CHECK_INT("with a new key", add("an", "vn/08", 21, 9)->status.code,
+              REFUSAL_NONE);
+}
+
+/* Every certificate that is known has ended, and there may be another: that was
+ * refused, and before that called "revoked" though nothing was listed. */
+static void test_ended_principal_is_revoked_by_key(void)
 {
     int64_t late = NOW + 1001 * DAY;
 
     world_reset();
     add("an", "vn/08", 20, 7);
     CHECK_INT("ended", revoke("vn", STAFF, "an", late)->status.code,
-              REFUSAL_EXPIRED);
-    CHECK_INT("ended", update.flags, REGISTRY_ANSWER);
-    CHECK_INT("ended", registry.principals.principals[0].revoked, 0);
-    revoke("vn", STAFF, "an", NOW);
-    CHECK_INT("on the list still", revoke("vn", STAFF, "an", late)->unchanged_n,
-              1);
+              REFUSAL_NONE);
+    CHECK_INT("no certificate", update.answer.changed_n, 0);
+    CHECK_INT("the key", key_listed(20), 1);
+    CHECK_INT("shown", registry.principals.principals[0].revoked, 1);
+    CHECK_INT("again", revoke("vn", STAFF, "an", late)->revocation_number,
+              late);
+}
+
+/* The same issuer gave the key another name and a wider area: who has power
+ * over the first alone must not cut off the second by way of the key. */
+static void test_one_key_with_two_names(void)
+{
+    world_reset();
+    add("an", "vn/08", 20, 7);
+    add("an_vn", "vn", 20, 8);
+    add("ba", "vn/08", 30, 9);
+    add_66("co", "vn", 20, 1);
+    CHECK_INT("below", revoke("vn/08", STAFF, "an", NOW)->status.code,
+              REFUSAL_NOT_ALLOWED);
+    CHECK_INT("below", registry.revoked.entries_n, 0);
+    CHECK_INT("below", registry.principals.principals[0].revoked, 0);
+    CHECK_INT("above", revoke("vn", STAFF, "an", NOW)->changed_n, 2);
+    CHECK_INT("one key", update.revoked_n, 3);
+    for (size_t i = 0; i < registry.principals.principals_n; i++)
+        CHECK_INT(registry.principals.principals[i].id,
+                  registry.principals.principals[i].revoked, i < 2);
 }
 
 static void test_own_chain(void)
@@ -443,6 +499,11 @@ static void test_own_chain(void)
               REFUSAL_NONE);
     CHECK_INT("itself", revoke("vn", STAFF, "registry_vn", NOW)->status.code,
               REFUSAL_IN_USE);
+    /* Known by its certificate of last year alone. */
+    registry.principals.principals[0].serial += 100;
+    CHECK_INT("its key", revoke("vn", STAFF, "registry_vn", NOW)->status.code,
+              REFUSAL_IN_USE);
+    CHECK_INT("its key", registry.revoked.entries_n, 0);
 }
 
 int main(void)
@@ -461,7 +522,9 @@ int main(void)
     test_the_end_of_the_list_is_for_those_above();
     test_too_many_of_a_name();
     test_renewed_principal_is_revoked();
-    test_ended_principal_is_not_called_revoked();
+    test_renewed_in_secret_is_revoked();
+    test_ended_principal_is_revoked_by_key();
+    test_one_key_with_two_names();
     test_own_chain();
     return CHECK_DONE();
 }

@@ -109,6 +109,30 @@ static void test_requester_revoked(void)
     world_free(w);
 }
 
+/* By the key alone: the registry never saw the certificate that she had. */
+static void test_revoked_by_key(void)
+{
+    struct world *w = world_new("vn");
+    struct bulletin *b = w->core.plan.bulletins;
+
+    world_add(w, 1, "vn/08/070", START);
+    CHECK_INT("a district's", world_ask(w, &w->district), SAY_OK);
+    add(w, 2, "vn/08/071", START);
+    world_settle(w);
+    CHECK_INT("one programme",
+              world_list(w, &w->district,
+                         loa_key_number(w->district.certificate.subject), 1),
+              1);
+    CHECK_INT("the district's is gone", b[0].why, BULLETIN_REQUESTER_REVOKED);
+    CHECK_INT("lan's stays", b[1].why, BULLETIN_STANDS);
+    CHECK_INT(
+        "an approver's",
+        world_list(w, &w->minh, loa_key_number(w->minh.certificate.subject), 2),
+        1);
+    CHECK_INT("with it", b[1].why, BULLETIN_APPROVER_REVOKED);
+    world_free(w);
+}
+
 static void test_clock_cancels_nothing(void)
 {
     struct world *w = world_new("vn");
@@ -461,6 +485,7 @@ int main(void)
     test_leaves_when_over();
     test_approver_revoked();
     test_requester_revoked();
+    test_revoked_by_key();
     test_clock_cancels_nothing();
     test_approval_that_ends_before_the_series();
     test_forget();

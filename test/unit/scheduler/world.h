@@ -349,15 +349,16 @@ static inline Loa__V1__Programme *world_programme(struct world *w,
     return world_read(w, areas_find(&w->core.plan.areas, path), true);
 }
 
-/* Revoke a certificate: a new trust list, and all that follows from it. */
-static inline uint32_t world_revoke(struct world *w,
-                                    const struct person *p,
-                                    uint64_t number)
+/* A new trust list, and all that follows from it: it names what the issuer of
+ * *p gave that serial, or key. */
+static inline uint32_t world_list(struct world *w,
+                                  const struct person *p,
+                                  uint64_t serial,
+                                  uint64_t number)
 {
     Loa__V1__TrustList m = LOA__V1__TRUST_LIST__INIT;
     Loa__V1__Revocation entry = LOA__V1__REVOCATION__INIT;
     Loa__V1__Revocation *entries[] = {&entry};
-    uint64_t serial = p->certificate.serial;
     struct loa_header h = {.type = LOA_TYPE_TRUST,
                            .area = "vn",
                            .issued_at_ms = w->at_ms,
@@ -388,6 +389,13 @@ static inline uint32_t world_revoke(struct world *w,
         abort();
     made_n = world_step(w, &ev)->programmes_n;
     return made_n + (w->up.more ? world_settle(w) : 0);
+}
+
+static inline uint32_t world_revoke(struct world *w,
+                                    const struct person *p,
+                                    uint64_t number)
+{
+    return world_list(w, p, p->certificate.serial, number);
 }
 
 #endif /* LOA_TEST_SCHEDULER_WORLD_H */
