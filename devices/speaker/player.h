@@ -22,6 +22,7 @@ struct turn {
     int voice;   /* 0 or 1. */
     struct occurrence occ;
     int64_t expires_at_ms; /* Programme or approval, the earlier. */
+    int64_t planned_at_ms; /* Signed time: its programme's. */
     uint32_t pre_skip;     /* Samples of the decoder to drop first. */
     uint64_t samples_n;    /* In all. */
     uint64_t done_n;       /* Handed over. */

@@ -50,6 +50,7 @@ int programmes_stage(struct programmes *ps,
     if (rv != LOA_OK)
         return rv;
     memcpy(p->area, e->header.area, sizeof p->area);
+    p->issued_at_ms = e->header.issued_at_ms;
     p->expires_at_ms = e->header.expires_at_ms;
     loa_hash(whole, p->envelope_hash);
     memcpy(p->signer_key, who->certificate.subject, sizeof p->signer_key);

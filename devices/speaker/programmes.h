@@ -47,7 +47,7 @@ struct bulletin {
 struct programme {
     char area[LOA_AREA_CAP];
     uint64_t version;
-    int64_t expires_at_ms;
+    int64_t issued_at_ms, expires_at_ms;
     bool unsaved; /* The disk refused it. */
     uint8_t envelope_hash[LOA_HASH_BYTES];
     uint8_t

@@ -323,7 +323,7 @@ static void on_sound(struct speaker *s, const struct speaker_event *ev)
     bool failed = ev->status != LOA_OK;
 
     if (failed)
-        turns_stop(s, NULL, "sound");
+        turns_stop(s, NULL, INT64_MAX, "sound");
     if (failed != s->sound_failed)
         s->health_us = s->now.now_us; /* Somebody should know. */
     s->sound_failed = failed;
@@ -333,7 +333,7 @@ static void on_sound(struct speaker *s, const struct speaker_event *ev)
 static void on_stopping(struct speaker *s, const struct speaker_event *ev)
 {
     (void)ev;
-    turns_stop(s, NULL, "shutdown");
+    turns_stop(s, NULL, INT64_MAX, "shutdown");
     s->stopping = true;
     s->state_due = s->memo_due = true;
     s->state_us = 0;

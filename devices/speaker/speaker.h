@@ -197,6 +197,8 @@ struct speaker {
     struct loa_bytes pending_body; /* TRUST, PROGRAMME: lent by the event. */
     struct wire_command command;   /* Waits for the replay table to be saved. */
     uint8_t command_id[LOA_ID_BYTES];
+    enum loa_verdict late;  /* How the command looks by our clock. */
+    int64_t stop_before_ms; /* A Stop is for what was planned before. */
 
     int64_t head_at_ms; /* Newest signed time. */
     int64_t clock_offset_us;

@@ -9,7 +9,7 @@
 
 /* Somebody may send nonsense as fast as he can: the log gets one line a second
  * with the count, and the broker's own log has the rest. */
-static void refuse(struct speaker *s, const char *kind, const char *why)
+void hear_refuse(struct speaker *s, const char *kind, const char *why)
 {
     s->refused_n++;
     if (s->now.now_us < s->refused_us)
@@ -21,7 +21,7 @@ static void refuse(struct speaker *s, const char *kind, const char *why)
     s->refused_noted_n = s->refused_n;
 }
 
-static struct loa_expect expect(const struct speaker *s, enum loa_type type)
+struct loa_expect hear_expect(const struct speaker *s, enum loa_type type)
 {
     return (struct loa_expect){
         .type = type,
@@ -44,21 +44,36 @@ static bool at_its_own_time(const struct speaker *s,
             issued_at_ms > speaker_at_ms(s));
 }
 
+/* A command looks late by our clock, or its signer does. If that is all, it is
+ * said in s->late, for whoever knows what the command says. */
+static enum loa_verdict judge_late(struct speaker *s,
+                                   const struct loa_envelope *e,
+                                   struct loa_expect *want,
+                                   enum loa_verdict v)
+{
+    s->late = LOA_VERDICT_OK;
+    if (v != LOA_VERDICT_EXPIRED && v != LOA_VERDICT_EXPIRED_CERTIFICATE)
+        return v;
+    s->late = v;
+    want->now_ms = e->header.issued_at_ms;
+    return loa_trust_verify(&s->trust, e, want, NULL);
+}
+
 /* Verified, and about the area in whose topic it came: a signed message cannot
  * be moved to where it was not sent. */
-static bool believe(struct speaker *s,
-                    const struct loa_topic *topic,
-                    struct loa_arena *arena,
-                    struct loa_bytes body,
-                    enum loa_type type,
-                    struct loa_envelope *e,
-                    struct loa_identity_claim *who)
+bool hear_believe(struct speaker *s,
+                  const struct loa_topic *topic,
+                  struct loa_arena *arena,
+                  struct loa_bytes body,
+                  enum loa_type type,
+                  struct loa_envelope *e,
+                  struct loa_identity_claim *who)
 {
-    struct loa_expect want = expect(s, type);
+    struct loa_expect want = hear_expect(s, type);
     enum loa_verdict v;
 
     if (loa_envelope_parse(arena, body, e) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return false;
     }
     if (at_its_own_time(s, type, e->header.issued_at_ms)) {
@@ -66,12 +81,14 @@ static bool believe(struct speaker *s,
         want.time_trusted = true;
     }
     v = loa_trust_verify(&s->trust, e, &want, who);
+    if (type == LOA_TYPE_COMMAND)
+        v = judge_late(s, e, &want, v);
     if (v != LOA_VERDICT_OK) {
-        refuse(s, topic->kind, loa_verdict_name(v));
+        hear_refuse(s, topic->kind, loa_verdict_name(v));
         return false;
     }
     if (strcmp(e->header.area, topic->area) != 0) {
-        refuse(s, topic->kind, "other-topic");
+        hear_refuse(s, topic->kind, "other-topic");
         return false;
     }
     return true;
@@ -100,14 +117,14 @@ static void on_trust(struct speaker *s,
     enum loa_verdict v;
 
     if (loa_envelope_parse(arena, body, &e) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return;
     }
     v = loa_trust_update(&s->trust, &e, list_judged_ms(s, &e), s->time.trusted);
     if (v == LOA_VERDICT_REPLAYED && !s->trust_unsaved)
         return; /* Retained: it comes with every connection. */
     if (v != LOA_VERDICT_OK && v != LOA_VERDICT_REPLAYED) {
-        refuse(s, topic->kind, loa_verdict_name(v));
+        hear_refuse(s, topic->kind, loa_verdict_name(v));
         return;
     }
     s->trust_due = true;
@@ -245,10 +262,10 @@ static void on_programme(struct speaker *s,
     struct loa_envelope e;
     const char *why;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e, &who))
+    if (!hear_believe(s, topic, arena, body, LOA_TYPE_PROGRAMME, &e, &who))
         return;
     if (programmes_stage(&s->programmes, arena, &e, &who, body) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return;
     }
     why = why_not(s, s->programmes.spare, false);
@@ -256,7 +273,7 @@ static void on_programme(struct speaker *s,
         s->programme_due = true;
         s->pending_body = body;
     } else if (strcmp(why, "held") != 0) {
-        refuse(s, topic->kind, why);
+        hear_refuse(s, topic->kind, why);
     }
 }
 
@@ -272,7 +289,7 @@ void hear_programme_saved(struct speaker *s, int status)
 
 void hear_from_disk(struct speaker *s, struct loa_bytes body)
 {
-    struct loa_expect want = expect(s, LOA_TYPE_PROGRAMME);
+    struct loa_expect want = hear_expect(s, LOA_TYPE_PROGRAMME);
     struct loa_identity_claim who;
     struct loa_arena arena;
     struct loa_envelope e;
@@ -324,13 +341,13 @@ static void on_head(struct speaker *s,
     struct loa_envelope e;
     struct wire_head h;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
+    if (!hear_believe(s, topic, arena, body, LOA_TYPE_HEAD, &e, NULL))
         return;
     /* Its time is the time at which it was signed, so a certificate that has
      * ended cannot speak of later times. */
     if (wire_head(arena, e.header.body, &h) != LOA_OK ||
         h.time_ms > e.header.issued_at_ms + LOA_SKEW_MS) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return;
     }
     if (h.nonce_known &&
@@ -355,76 +372,6 @@ static void on_head(struct speaker *s,
     }
 }
 
-/* --- command -------------------------------------------------------------- */
-
-/* Silence needs no time; anything else is judged by ours. */
-static enum loa_verdict judge_command(struct speaker *s,
-                                      const struct loa_envelope *e)
-{
-    struct loa_expect want = expect(s, LOA_TYPE_COMMAND);
-    int64_t floor_ms = s->time.floor_ms, at_ms = want.now_ms;
-    enum loa_verdict v;
-
-    if (s->command.what != WIRE_STOP &&
-        (v = loa_trust_verify(&s->trust, e, &want, NULL)) != LOA_VERDICT_OK)
-        return v;
-    if (e->header.counter <= s->memo.commands_after_us)
-        return LOA_VERDICT_REPLAYED;
-    return loa_replay_accept(&s->replay, e->signatures[0].key,
-                             e->header.counter, e->header.message_id,
-                             at_ms > floor_ms ? at_ms : floor_ms);
-}
-
-static void on_command(struct speaker *s,
-                       const struct loa_topic *topic,
-                       struct loa_arena *arena,
-                       struct loa_bytes body)
-{
-    struct loa_envelope e;
-    enum loa_verdict v;
-
-    if (!believe(s, topic, arena, body, LOA_TYPE_COMMAND, &e, NULL))
-        return;
-    if (wire_command(arena, e.header.body, &s->command) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
-        return;
-    }
-    if (s->command.device[0] != '\0' && strcmp(s->command.device, s->id) != 0) {
-        refuse(s, topic->kind, "not-for-us");
-        return;
-    }
-    v = judge_command(s, &e);
-    if (v != LOA_VERDICT_OK) {
-        refuse(s, topic->kind, loa_verdict_name(v));
-        return;
-    }
-    memcpy(s->command_id, e.header.message_id, sizeof s->command_id);
-    s->replay_due = true;
-}
-
-/* Only now that no restart can make it count twice; a Stop whatever the disk
- * says, since one that counts twice is only silence. */
-void hear_replay_saved(struct speaker *s, int status)
-{
-    const struct wire_command *c = &s->command;
-    const char *reason = "";
-
-    s->replay_due = false;
-    if (c->what == WIRE_STOP) {
-        if (!turns_stop(s, c->bulletin_known ? c->bulletin_id : NULL,
-                        "stopped"))
-            reason = "idle";
-    } else if (status != LOA_OK) {
-        reason = "storage";
-    } else {
-        s->memo.volume_percent = c->percent;
-        s->memo_due = true;
-    }
-    speaker_note(s, SPEAKER_INFO, "command.done", "what=%s reason=%s",
-                 c->what == WIRE_STOP ? "stop" : "volume", reason);
-    tell_command(s, reason);
-}
-
 /* --- ack ------------------------------------------------------------------ */
 
 static void on_ack(struct speaker *s,
@@ -435,10 +382,10 @@ static void on_ack(struct speaker *s,
     struct loa_envelope e;
     struct wire_ack a;
 
-    if (!believe(s, topic, arena, body, LOA_TYPE_ACK, &e, NULL))
+    if (!hear_believe(s, topic, arena, body, LOA_TYPE_ACK, &e, NULL))
         return;
     if (wire_ack(arena, e.header.body, &a) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return;
     }
     if (!receipts_ack(&s->receipts, a.log_id, a.committed_sequence))
@@ -461,12 +408,12 @@ static void on_content(struct speaker *s,
     struct loa_packet *k = loa_arena_alloc(arena, sizeof *k);
 
     if (k == NULL || loa_packet_parse(arena, body, k) != LOA_OK) {
-        refuse(s, topic->kind, "malformed");
+        hear_refuse(s, topic->kind, "malformed");
         return;
     }
     if (contents_packet(&s->contents, k, &s->chance, s->now.now_us) ==
         CONTENTS_BAD)
-        refuse(s, topic->kind, "bad-signature");
+        hear_refuse(s, topic->kind, "bad-signature");
 }
 
 /* --- all of them ---------------------------------------------------------- */
@@ -493,7 +440,7 @@ void hear_message(struct speaker *s, const struct speaker_event *ev)
     else if (strcmp(topic.kind, "trust") == 0)
         on_trust(s, &topic, &arena, ev->body);
     else if (strcmp(topic.kind, "command") == 0)
-        on_command(s, &topic, &arena, ev->body);
+        hear_command(s, &topic, &arena, ev->body);
     else if (strcmp(topic.kind, "ack") == 0 && mine)
         on_ack(s, &topic, &arena, ev->body);
 }

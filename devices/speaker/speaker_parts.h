@@ -1,10 +1,11 @@
 /* speaker_parts.h -- what the parts of the core need of each other.
  *
- *     speaker.c        start, events
- *     speaker_ops.c    operations and their outcomes, the disk's health
- *     speaker_hear.c   messages: what is believed and what follows
- *     speaker_turns.c  occurrences: what sounds, what does not, and why
- *     speaker_tell.c   what is reported: receipts, state, health, wants */
+ *     speaker.c          start, events
+ *     speaker_ops.c      operations and their outcomes, the disk's health
+ *     speaker_hear.c     messages: what is believed and what follows
+ *     speaker_command.c  commands: what is obeyed
+ *     speaker_turns.c    occurrences: what sounds, what does not, and why
+ *     speaker_tell.c     what is reported: receipts, state, health, wants */
 
 #ifndef LOA_SPEAKER_SPEAKER_PARTS_H
 #define LOA_SPEAKER_SPEAKER_PARTS_H
@@ -35,6 +36,17 @@ void ops_keep(struct speaker *s);
 
 /* --- speaker_hear.c ------------------------------------------------------- */
 
+void hear_refuse(struct speaker *s, const char *kind, const char *why);
+struct loa_expect hear_expect(const struct speaker *s, enum loa_type type);
+/* Verified, and about the area in whose topic it came. Of a command s->late
+ * tells whether only our clock says that it came too late. */
+bool hear_believe(struct speaker *s,
+                  const struct loa_topic *topic,
+                  struct loa_arena *arena,
+                  struct loa_bytes body,
+                  enum loa_type type,
+                  struct loa_envelope *e,
+                  struct loa_identity_claim *who);
 void hear_message(struct speaker *s, const struct speaker_event *ev);
 void hear_from_disk(struct speaker *s, struct loa_bytes body);
 LOA_MUST_CHECK int hear_trust_from_disk(struct speaker *s,
@@ -46,6 +58,13 @@ void hear_forget_future(struct speaker *s);
 
 /* Call when time may have become known, or moved. */
 void speaker_watch_time(struct speaker *s);
+
+/* --- speaker_command.c ---------------------------------------------------- */
+
+void hear_command(struct speaker *s,
+                  const struct loa_topic *topic,
+                  struct loa_arena *arena,
+                  struct loa_bytes body);
 void hear_replay_saved(struct speaker *s, int status);
 
 /* --- speaker_turns.c ------------------------------------------------------ */
@@ -58,8 +77,14 @@ void turns_period(struct speaker *s, const struct player_period *period);
 void turns_played(struct speaker *s, const uint64_t concealed_n[PLAYER_VOICES]);
 void turns_marked(struct speaker *s, int status);
 void turns_opened(struct speaker *s, int status);
-/* Silence now. id NULL: whatever it is. False: there was nothing to stop. */
-bool turns_stop(struct speaker *s, const uint8_t *id, const char *reason);
+/* Does something sound, or is it about to, that is meant? id NULL: whatever it
+ * is; planned by a programme that was signed before before_ms. */
+bool turns_meant(const struct speaker *s, const uint8_t *id, int64_t before_ms);
+/* Silence of that now. False: there was nothing to stop. */
+bool turns_stop(struct speaker *s,
+                const uint8_t *id,
+                int64_t before_ms,
+                const char *reason);
 
 /* --- speaker_tell.c ------------------------------------------------------- */
 

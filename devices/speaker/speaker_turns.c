@@ -43,21 +43,29 @@ static void cut_cur(struct speaker *s, const char *reason)
     s->silence_due = true;
 }
 
-bool turns_stop(struct speaker *s, const uint8_t *id, const char *reason)
+static bool meant(const struct turn *t, const uint8_t *id, int64_t before_ms)
 {
-    struct player *p = &s->player;
-    bool any = false;
+    return t->used && t->planned_at_ms < before_ms &&
+           (id == NULL || memcmp(t->occ.id, id, LOA_ID_BYTES) == 0);
+}
 
-    if (p->cur.used &&
-        (id == NULL || memcmp(p->cur.occ.id, id, LOA_ID_BYTES) == 0)) {
+bool turns_meant(const struct speaker *s, const uint8_t *id, int64_t before_ms)
+{
+    return meant(&s->player.cur, id, before_ms) ||
+           meant(&s->player.next, id, before_ms);
+}
+
+bool turns_stop(struct speaker *s,
+                const uint8_t *id,
+                int64_t before_ms,
+                const char *reason)
+{
+    bool any = turns_meant(s, id, before_ms);
+
+    if (meant(&s->player.cur, id, before_ms))
         cut_cur(s, reason);
-        any = true;
-    }
-    if (p->next.used &&
-        (id == NULL || memcmp(p->next.occ.id, id, LOA_ID_BYTES) == 0)) {
+    if (meant(&s->player.next, id, before_ms))
         drop_next(s, reason);
-        any = true;
-    }
     return any;
 }
 
@@ -230,6 +238,7 @@ static void arm(struct speaker *s,
     t->expires_at_ms = m->expires_at_ms < o->programme->expires_at_ms
                            ? m->expires_at_ms
                            : o->programme->expires_at_ms;
+    t->planned_at_ms = o->programme->issued_at_ms;
     t->samples_n = samples_of(m);
     t->pre_skip = m->pre_skip;
     ledger_set(&s->ledger, o->id, o->start_at_ms, LEDGER_BEGUN);

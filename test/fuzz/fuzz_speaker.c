@@ -4,6 +4,7 @@
  * devices/speaker/memo.c devices/speaker/player.c devices/speaker/programmes.c
  * devices/speaker/receipt.c devices/speaker/receipts.c devices/speaker/slot.c
  * devices/speaker/speaker.c devices/speaker/speaker_hear.c
+ * devices/speaker/speaker_command.c
  * devices/speaker/speaker_ops.c devices/speaker/speaker_tell.c
  * devices/speaker/speaker_turns.c devices/speaker/walltime.c
  * devices/speaker/wire.c */

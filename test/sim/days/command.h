@@ -28,6 +28,14 @@ static bool is_taken(void)
            command.counter > w.s.memo.commands_after_us;
 }
 
+/* Its clock is ahead, so that the command looks late. A Stop silences all the
+ * same: nothing that was signed by a right clock says so. */
+static bool is_stopped(void)
+{
+    return is_taken() || (m.timed && clock_us() / 1000 > true_ms() &&
+                          command.counter > w.s.memo.commands_after_us);
+}
+
 /* id 0: whatever sounds. */
 static void mark_stopped(uint8_t id, bool surely)
 {
@@ -54,6 +62,14 @@ static void mark_stopped(uint8_t id, bool surely)
     }
 }
 
+static bool is_deaf(int64_t valid_ms)
+{
+    return speaker_sounding(&w.s) &&
+           (strike(FAULT_STOP_DEAF) ||
+            (clock_us() / 1000 > true_ms() + valid_ms &&
+             strike(FAULT_STOP_LATE)));
+}
+
 static void order(int percent, uint8_t id, const char *device)
 {
     struct twist t = {.valid_ms = likely(50) ? MINUTE : 2 * HOUR,
@@ -74,8 +90,8 @@ static void order(int percent, uint8_t id, const char *device)
         return;
     }
     if (percent < 0)
-        mark_stopped(id, surely);
-    if (percent >= 0 || !speaker_sounding(&w.s) || !strike(FAULT_STOP_DEAF))
+        mark_stopped(id, is_stopped());
+    if (percent >= 0 || !is_deaf(t.valid_ms))
         world_give(&w, "command", NULL, false, &command.letter, false);
     command.kept = surely && w.running && !w.disk_fails;
     m.commands_n++;
@@ -145,7 +161,7 @@ static void commander_acts(void)
     /* Neither keeps what sounds from being stopped. */
     if (likely(15))
         shaken(), w.disk_fails = true;
-    else if (likely(5))
+    else if (likely(15))
         clock_jumps();
     if (likely(30))
         order_again();

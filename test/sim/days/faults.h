@@ -24,6 +24,7 @@
     X(SILENT, "what must sound does not")                           \
     X(CUT, "a sound lacks its last period")                         \
     X(STOP_DEAF, "a Stop is not obeyed")                            \
+    X(STOP_LATE, "a Stop is not obeyed by a clock that is ahead")   \
     X(STOP_AGAIN, "a Stop that comes again is obeyed")              \
     X(VOLUME, "the volume is forgotten")                            \
     X(RECEIPT_LOST, "a receipt is lost")                            \

@@ -192,8 +192,9 @@ static int run_days(unsigned long n, unsigned long first)
 static bool may_overlook(void)
 {
     return fault == FAULT_SILENT || fault == FAULT_CUT || fault == FAULT_LAG ||
-           fault == FAULT_STOP_DEAF || fault == FAULT_STOP_AGAIN ||
-           fault == FAULT_RECEIPT_UNTOLD || fault == FAULT_RECEIPT_UNRECEIVED ||
+           fault == FAULT_STOP_DEAF || fault == FAULT_STOP_LATE ||
+           fault == FAULT_STOP_AGAIN || fault == FAULT_RECEIPT_UNTOLD ||
+           fault == FAULT_RECEIPT_UNRECEIVED ||
            fault == FAULT_RECEIPT_UNVERIFIED;
 }
 

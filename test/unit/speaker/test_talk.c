@@ -144,6 +144,114 @@ static void test_stop_from_the_future(void)
     CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"), 1);
 }
 
+/* What the commander's clock says, which is right. */
+static struct twist said_at(int64_t at_ms)
+{
+    return (struct twist){.issued_at_ms = at_ms,
+                          .counter = (uint64_t)at_ms * 1000};
+}
+
+/* The clock went ahead, as it spoke or before, and a Stop seemed to be over, or
+ * its signer's certificate. The same Stop again does nothing. */
+static void test_stop_under_a_clock_that_is_ahead(void)
+{
+    static const int64_t ahead_ms[] = {HOUR, DAY, 2000 * DAY};
+
+    for (size_t i = 0; i < 12; i++) {
+        int64_t by_ms = ahead_ms[i / 4];
+        bool before = i % 2 != 0 && by_ms <= DAY;
+        struct town_bulletin b = {
+            1, 0, &speech, {T0 + 10 * SECOND, T0 + 30 * SECOND}, NULL, false};
+        struct twist then = said_at(T0 + 11 * SECOND);
+
+        b.starts[0] += before ? by_ms : 0;
+        b.starts[1] += before ? by_ms : 0;
+        ready(&b, 1, NULL);
+        w.offset_us += before ? by_ms * 1000 : 0;
+        world_run(&w, b.starts[0] + 500);
+        town_head(&town, NULL, T0 + 10 * SECOND, 1, NULL, NULL, &l);
+        world_give(&w, "head", NULL, false, &l, false);
+        w.offset_us += before ? 0 : by_ms * 1000;
+        world_run(&w, world_at_ms(&w) + 20);
+        CHECK_INT("believed", w.s.time.trusted, 1);
+        CHECK_INT("sounds", speaker_sounding(&w.s), 1);
+        command(30, 0, NULL, &then);
+        CHECK_INT("the volume needs the time", speaker_volume(&w.s), 100);
+        command(-1, i / 2 % 2 == 0 ? 1 : 0, NULL, &then);
+        CHECK_INT("silent", speaker_sounding(&w.s), 0);
+        w.offset_us -= before ? 0 : by_ms * 1000;
+        world_run(&w, b.starts[1] + 500);
+        CHECK_INT("told", world_receipts(&w, 1, RECEIPT_INTERRUPTED, "stopped"),
+                  1);
+        CHECK_INT("the next one", speaker_sounding(&w.s), 1);
+        world_give(&w, "command", NULL, false, &l, false);
+        CHECK_INT("once", speaker_sounding(&w.s), 1);
+    }
+}
+
+/* Somebody kept a Stop back and lets it go when something else speaks: what was
+ * planned after it, what another id has, or after a head that is later. */
+static void test_stop_that_was_kept_back(void)
+{
+    static struct letter all, other_one, own;
+    struct town_bulletin b = {1,    0,    &speech, {T0 + HOUR, T0 + 2 * HOUR},
+                              NULL, false};
+    struct twist t[] = {said_at(T0), said_at(T0 + 1), said_at(T0 + 2)};
+    size_t rows_n;
+
+    for (int planned_after = 0; planned_after < 2; planned_after++) {
+        ready(&b, 1, NULL);
+        town_command(&town, -1, 2, NULL, &t[0], T0, &other_one);
+        town_command(&town, -1, 0, NULL, &t[1], T0, &all);
+        town_command(&town, -1, 1, NULL, &t[2], T0, &own);
+        world_run(&w, T0 + 2 * MINUTE);
+        if (planned_after) {
+            publish((uint64_t)T0 + 1, &b, 1);
+        } else {
+            town_head(&town, NULL, T0 + 2 * MINUTE, 1, NULL, NULL, &l);
+            world_give(&w, "head", NULL, false, &l, false);
+        }
+        world_run(&w, T0 + HOUR + 500);
+        rows_n = w.rows_n;
+        world_give(&w, "command", NULL, false, &other_one, false);
+        CHECK_INT("another bulletin", speaker_sounding(&w.s), 1);
+        world_give(&w, "command", NULL, false, &all, false);
+        CHECK_INT("whatever sounds", speaker_sounding(&w.s), 1);
+        CHECK_INT("nothing came of them", w.rows_n, rows_n);
+        world_give(&w, "command", NULL, false, &own, false);
+        CHECK_INT("the one it names", speaker_sounding(&w.s), 0);
+        world_run(&w, T0 + 2 * HOUR + 500);
+        world_give(&w, "command", NULL, false, &own, false);
+        CHECK_INT("once", speaker_sounding(&w.s), 1);
+    }
+}
+
+/* A certificate that has ended must not speak for ever by dating its words
+ * back: not against what was planned since. */
+static void test_stop_by_a_certificate_that_ended(void)
+{
+    static struct person former;
+    struct loa_certificate c = {.role = LOA_ROLE_STAFF,
+                                .powers = LOA_POWER_COMMAND,
+                                .not_after_ms = T0 + MINUTE,
+                                .principal = "former",
+                                .area = OWN};
+    struct town_bulletin b = {1, 0, &speech, {T0 + HOUR}, NULL, false};
+    struct twist t = {.by = &former,
+                      .issued_at_ms = T0 + 30 * SECOND,
+                      .counter = (uint64_t)(T0 + HOUR) * 1000};
+
+    person_issue(&former, &town.province, 77, &c);
+    ready(&b, 1, NULL);
+    world_run(&w, T0 + 2 * MINUTE);
+    publish((uint64_t)T0 + 1, &b, 1);
+    world_run(&w, T0 + HOUR + 500);
+    command(-1, 1, NULL, &t);
+    command(-1, 0, NULL, &t);
+    CHECK_INT("sounds on", speaker_sounding(&w.s), 1);
+    CHECK_INT("refused", w.s.refused_n, 2);
+}
+
 /* Without the right time nobody was cut who was revoked. */
 static void test_revoked_while_time_is_in_doubt(void)
 {
@@ -327,6 +435,9 @@ int main(void)
     test_replayed_command();
     test_stop_while_time_is_in_doubt();
     test_stop_from_the_future();
+    test_stop_under_a_clock_that_is_ahead();
+    test_stop_that_was_kept_back();
+    test_stop_by_a_certificate_that_ended();
     test_revoked_while_time_is_in_doubt();
     test_stop_on_a_disk_that_refuses();
     test_receipts_until_acked();
