@@ -63,7 +63,7 @@ static uint32_t area_get(struct needs *n, const char *path)
     a = &n->areas[i];
     memset(a, 0, sizeof *a);
     a->used = true;
-    a->signer = NEEDS_NONE;
+    a->signer = SIGNER_NONE;
     assert(strlen(path) < sizeof a->path);
     memcpy(a->path, path, strlen(path) + 1);
     a->first = NEEDS_NONE;
@@ -400,7 +400,7 @@ int needs_programme(struct needs *n,
             n->needs[i].stale = false;
     }
     area_sweep(n, a, INT64_MIN);
-    a->signer = NEEDS_NONE;
+    a->signer = SIGNER_NONE;
     needs_mark_dirty(n, a);
     return rv;
 }
@@ -412,7 +412,7 @@ static void area_forget(struct needs *n, struct need_area *a)
     area_sweep(n, a, INT64_MAX);
     a->version = 0;
     a->expires_at_ms = 0;
-    a->signer = NEEDS_NONE;
+    a->signer = SIGNER_NONE;
     needs_mark_dirty(n, a);
 }
 

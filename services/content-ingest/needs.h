@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "content-ingest/signers.h"
 #include "proto/key.h"
 #include "proto/topic.h"
 
@@ -36,7 +37,7 @@ struct need_area {
     int64_t expires_at_ms; /* Of that programme. */
     uint32_t first;        /* Its needs; NEEDS_NONE: none. */
     uint32_t chain;        /* Same bucket; free ones: the next. */
-    uint32_t signer;       /* In signers.h; NEEDS_NONE: not known. */
+    uint32_t signer;       /* A row of signers.h; SIGNER_NONE: not known. */
     bool used;
     bool dirty; /* Differs from what the database holds. */
     bool heard; /* It came since we started: its signer is known. */

@@ -81,7 +81,7 @@ void needs_sign(struct needs *n,
 {
     uint32_t i = needs_find_area(n, area);
 
-    if (i == NEEDS_NONE || n->areas[i].signer != NEEDS_NONE ||
+    if (i == NEEDS_NONE || n->areas[i].signer != SIGNER_NONE ||
         version < n->areas[i].version)
         return;
     n->areas[i].signer = signer;
