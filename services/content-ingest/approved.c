@@ -7,7 +7,7 @@ struct look {
     const char *area;
     struct loa_trust *trust;
     struct loa_arena *arena;
-    int64_t now_at_ms;
+    int64_t judged_at_ms;
     const struct wire_programme *p;
     bool good[NEED_PROGRAMME_MAX];
     size_t good_n;
@@ -50,7 +50,7 @@ static bool is_good(const struct look *k, const struct loa_envelope *e)
 {
     struct loa_expect want = {.type = LOA_TYPE_APPROVAL,
                               .area = k->area,
-                              .now_ms = k->now_at_ms,
+                              .now_ms = k->judged_at_ms,
                               .time_trusted = true,
                               .certificates = k->p->certificates,
                               .certificates_n = k->p->certificates_n};
@@ -79,13 +79,15 @@ size_t approved_keep(const struct needs *n,
                      struct loa_trust *trust,
                      struct loa_arena *arena,
                      int64_t now_at_ms,
+                     int64_t issued_at_ms,
                      struct wire_programme *p)
 {
-    struct look k = {.area = area,
-                     .trust = trust,
-                     .arena = arena,
-                     .now_at_ms = now_at_ms,
-                     .p = p};
+    struct look k = {
+        .area = area,
+        .trust = trust,
+        .arena = arena,
+        .judged_at_ms = now_at_ms > issued_at_ms ? now_at_ms : issued_at_ms,
+        .p = p};
     size_t all_n = p->items_n, kept_n = 0;
 
     take_known(&k, n);

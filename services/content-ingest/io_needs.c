@@ -400,6 +400,7 @@ size_t needs_io_trust(struct needs_io *s)
 /* A version that is not taken costs no look at its approvals. */
 static void keep_approved(struct needs_io *s,
                           const char *area,
+                          int64_t issued_at_ms,
                           struct wire_programme *p)
 {
     int64_t now_at_ms = clock_wall_ms();
@@ -407,8 +408,8 @@ static void keep_approved(struct needs_io *s,
 
     if (!needs_newer(s->needs, area, p->version, now_at_ms))
         return;
-    gone_n =
-        approved_keep(s->needs, area, &s->trust->trust, s->arena, now_at_ms, p);
+    gone_n = approved_keep(s->needs, area, &s->trust->trust, s->arena,
+                           now_at_ms, issued_at_ms, p);
     if (gone_n > 0)
         log_warn("programme.unapproved",
                  "area=%s contents=%zu text=no approver signed for them", area,
@@ -438,7 +439,7 @@ void needs_io_programme(struct needs_io *s,
         refuse(s, area, "more signers than are kept");
         return;
     }
-    keep_approved(s, area, &programme);
+    keep_approved(s, area, e.header.issued_at_ms, &programme);
     rv = needs_programme(s->needs, area, programme.version,
                          e.header.expires_at_ms, programme.items,
                          programme.items_n, clock_wall_ms());

@@ -82,7 +82,7 @@ static void programme(struct loa_bytes p)
     used = arena.used;
     items_n = out.items_n;
     assert(approved_keep(&needs, "vn/08", &trust, &arena, 1700000000000,
-                         &out) == items_n);
+                         1700000000000, &out) == items_n);
     assert(out.items_n == 0 && arena.used == used);
 }
 

@@ -42,17 +42,18 @@ static void people(void)
 }
 
 /* An approval as a programme carries it: without certificates. */
-static struct loa_bytes approval(const struct person *who,
-                                 const char *area,
-                                 int c,
-                                 int64_t until_at_ms)
+static struct loa_bytes approval_of(const struct person *who,
+                                    const char *area,
+                                    int c,
+                                    int64_t issued_at_ms,
+                                    int64_t until_at_ms)
 {
     static uint8_t bytes[WIRE_PROGRAMME_APPROVALS_MAX][512];
     static size_t next;
     struct need_item item = item_of(c, 0, 0);
     Loa__V1__ContentManifest m = LOA__V1__CONTENT_MANIFEST__INIT;
     struct loa_header h = {.type = LOA_TYPE_APPROVAL,
-                           .issued_at_ms = NOW - 10 * HOUR,
+                           .issued_at_ms = issued_at_ms,
                            .expires_at_ms = until_at_ms};
     struct loa_signer by = {.key = &who->key};
     uint8_t body[128];
@@ -67,6 +68,14 @@ static struct loa_bytes approval(const struct person *who,
     rv = loa_envelope_seal(&h, &by, at, sizeof bytes[0], &len);
     assert(rv == LOA_OK);
     return (struct loa_bytes){at, len};
+}
+
+static struct loa_bytes approval(const struct person *who,
+                                 const char *area,
+                                 int c,
+                                 int64_t until_at_ms)
+{
+    return approval_of(who, area, c, NOW - 10 * HOUR, until_at_ms);
 }
 
 static void add_certificates(const struct person *p)
@@ -95,10 +104,16 @@ static void add(struct loa_bytes a)
     programme.approvals[programme.approvals_n++] = a;
 }
 
-static size_t keep(const char *area)
+static size_t keep_of(const char *area, int64_t issued_at_ms)
 {
     loa_arena_init(&arena, memory, sizeof memory);
-    return approved_keep(&needs, area, &trust, &arena, NOW, &programme);
+    return approved_keep(&needs, area, &trust, &arena, NOW, issued_at_ms,
+                         &programme);
+}
+
+static size_t keep(const char *area)
+{
+    return keep_of(area, NOW);
 }
 
 /* The contents that are left, as letters. */
@@ -184,6 +199,25 @@ static void test_known(void)
     CHECK_INT("known here", strcmp(left(), "a"), 0);
 }
 
+/* The approver's clock was ahead of the scheduler's, and that one's of ours, by
+ * less than is allowed: the programme was taken without the content, and
+ * nothing looked again. */
+static void test_two_clocks_ahead_lost_a_content(void)
+{
+    const int64_t third = LOA_SKEW_MS * 2 / 3;
+
+    needs_init(&needs);
+    for (int i = 1; i <= 3; i++) {
+        begin("a");
+        add(approval_of(&minh, "vn/08", 'a', NOW + i * third, NOW + HOUR));
+        CHECK_INT("as the scheduler saw it", keep_of("vn/08/070", NOW + third),
+                  i == 3 ? 1 : 0);
+    }
+    begin("a");
+    add(approval(&minh, "vn/08", 'a', NOW));
+    CHECK_INT("ours, if that is later", keep_of("vn/08/070", NOW - HOUR), 1);
+}
+
 /* 65,536 invented contents kept all others out until their key was revoked. */
 static void test_invented_contents_take_no_room(void)
 {
@@ -223,6 +257,7 @@ int main(void)
     test_approvers();
     test_each_for_itself();
     test_known();
+    test_two_clocks_ahead_lost_a_content();
     test_invented_contents_take_no_room();
     return CHECK_DONE();
 }
