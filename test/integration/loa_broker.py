@@ -124,7 +124,7 @@ class Broker:
         self.clients.append(c)
         c.open()
         if check:
-            assert c.code == 0, f"CONNACK {c.code:#x}\n{self.log()}"
+            assert c.code == 0, f"CONNACK {c.code}\n{self.log()}"
         return c
 
     def __enter__(self):
@@ -285,3 +285,6 @@ class Client:
         if self.mqtt.socket() is not None:
             self.mqtt.disconnect()
             self.mqtt.loop(0.05)
+        # Else they stay until the garbage is collected, and select() knows no
+        # descriptor beyond 1023.
+        self.mqtt._reset_sockets()
