@@ -94,6 +94,12 @@ static void displace(struct plan *p, uint32_t at)
 
 /* --- bulletins ------------------------------------------------------------ */
 
+bool plan_has_room(const struct plan *p, uint32_t areas_n)
+{
+    return p->index.rows_n < p->index.rows_max &&
+           placements_left(p, areas_n) >= areas_n;
+}
+
 int plan_add(struct plan *p,
              const struct bulletin *b,
              const uint32_t areas[],
@@ -103,11 +109,9 @@ int plan_add(struct plan *p,
     uint32_t *link;
 
     assert(areas_n >= 1 && areas_n <= BULLETIN_AREAS_MAX);
-    if (placements_left(p, areas_n) < areas_n)
+    if (!plan_has_room(p, areas_n))
         return LOA_EBUSY;
     *row = rows_add(&p->index, rows_hash(b->id, LOA_ID_BYTES));
-    if (*row == BULLETIN_NONE)
-        return LOA_EBUSY;
     p->bulletins[*row] = *b;
     p->bulletins[*row].used = true;
     p->bulletins[*row].stamp = 0;

@@ -82,8 +82,11 @@ void plan_close(struct plan *p);
 
 uint32_t plan_find(const struct plan *p, const uint8_t id[LOA_ID_BYTES]);
 
+/* Is there a place for one more bulletin, in so many areas? */
+bool plan_has_room(const struct plan *p, uint32_t areas_n);
+
 /* Add *b (copied; its references are taken over) to areas[].
- * LOA_EBUSY: the tables are full, nothing was changed. */
+ * LOA_EBUSY: there is no room, nothing was changed. */
 LOA_MUST_CHECK int plan_add(struct plan *p,
                             const struct bulletin *b,
                             const uint32_t areas[],

@@ -1,5 +1,6 @@
 /* Requests that change the plan: add, change, cancel. */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,7 @@ static void done(struct asking *k, uint32_t row, const char *vi, const char *en)
 /* A dry run ends here: the approval is let go when its answer has been sent. */
 static void done_dry(struct asking *k)
 {
+    approvals_drop_chain(&k->s->plan.approvals, &k->b->requester_chain);
     k->s->spare_approval = k->b->approval;
     done(k, BULLETIN_NONE, "Thử lịch: xếp được, chưa thay đổi gì.",
          "Dry run: this can be scheduled; nothing was changed.");
@@ -91,7 +93,7 @@ static void sign_for(struct asking *k)
     b->requested_at_ms = k->at_ms;
 }
 
-/* The last check: k->b->requester_chain holds references. */
+/* From now on k->b->requester_chain holds references. */
 static bool hold_chain(struct asking *k)
 {
     struct bulletin *b = k->b;
@@ -107,6 +109,15 @@ static bool hold_chain(struct asking *k)
         return false;
     }
     return true;
+}
+
+/* Nothing comes of it: what it held is let go. */
+static void let_go(struct asking *k)
+{
+    struct approvals *a = &k->s->plan.approvals;
+
+    approvals_drop(a, k->b->approval);
+    approvals_drop_chain(a, &k->b->requester_chain);
 }
 
 /* --- add ------------------------------------------------------------------ */
@@ -181,12 +192,27 @@ static void answer_known(struct asking *k, uint32_t row)
             "id.");
 }
 
+/* Asked before a time is proposed, or a dry run ends well. */
+static bool has_place(struct asking *k)
+{
+    struct scheduler *s = k->s;
+
+    if (plan_has_room(&s->plan, s->candidate_areas_n))
+        return true;
+    say(k->say, SAY_BUSY,
+        "Bộ lập lịch đã đầy (%u bản tin); hãy báo người quản trị.",
+        "The scheduler is full (%u bulletins); tell its administrator.",
+        s->conf.limits.bulletins);
+    return false;
+}
+
 void core_add(struct scheduler *s,
               const struct scheduler_event *ev,
               struct scheduler_update *up)
 {
     struct asking k = asking_of(s, ev);
     uint32_t row;
+    int rv;
 
     if (!asking_may_schedule(&k) || !read_wish(&k) || !asking_find_areas(&k))
         return;
@@ -196,35 +222,24 @@ void core_add(struct scheduler *s,
         return;
     }
     if (!asking_repeats_sensibly(&k) || !asking_starts_in_time(&k) ||
-        !asking_take_approval(&k))
+        !has_place(&k) || !asking_take_approval(&k))
         return;
-    if (!asking_fits(&k))
-        goto err_after_approval;
+    if (!hold_chain(&k) || !asking_fits(&k)) {
+        let_go(&k);
+        return;
+    }
     sign_for(&k);
     if (k.r->dry_run) {
         done_dry(&k);
         return;
     }
-    if (!hold_chain(&k))
-        goto err_after_approval;
-    if (plan_add(&s->plan, k.b, k.areas, s->candidate_areas_n, &row) !=
-        LOA_OK) {
-        say(k.say, SAY_BUSY,
-            "Bộ lập lịch đã đầy (%u bản tin); hãy báo người quản trị.",
-            "The scheduler is full (%u bulletins); tell its administrator.",
-            s->conf.limits.bulletins);
-        approvals_drop_chain(&s->plan.approvals, &k.b->requester_chain);
-        goto err_after_approval;
-    }
+    rv = plan_add(&s->plan, k.b, k.areas, s->candidate_areas_n, &row);
+    assert(rv == LOA_OK);
     up->approval = k.r->approval;
     up->approval_row = k.b->approval;
     core_changed(s, row, up);
     core_remake(s, row, k.at_ms, up);
     done(&k, row, "Đã xếp lịch.", "Scheduled.");
-    return;
-
-err_after_approval:
-    approvals_drop(&s->plan.approvals, k.b->approval);
 }
 
 /* --- change, cancel ------------------------------------------------------- */
@@ -321,17 +336,13 @@ void core_change(struct scheduler *s,
         approvals_hold(&s->plan.approvals, b->approval);
     else if (!asking_take_approval(&k))
         return;
-    if (!asking_fits(&k)) {
-        approvals_drop(&s->plan.approvals, k.b->approval);
+    if (!hold_chain(&k) || !asking_fits(&k)) {
+        let_go(&k);
         return;
     }
     sign_for(&k);
     if (k.r->dry_run) {
         done_dry(&k);
-        return;
-    }
-    if (!hold_chain(&k)) {
-        approvals_drop(&s->plan.approvals, k.b->approval);
         return;
     }
     core_touch(s, row);

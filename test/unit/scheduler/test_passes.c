@@ -276,6 +276,12 @@ static void test_tables_full(void)
     world_add(w, 1, "vn/08/071", START);
     CHECK_INT("full", world_ask(w, &w->lan), SAY_BUSY);
     CHECK_INT("full", w->up.durable, 0);
+    /* A time was proposed that could not be had, and a dry run ended well. */
+    world_add(w, 1, "vn/08/070", START);
+    CHECK_INT("full and taken", world_ask(w, &w->lan), SAY_BUSY);
+    CHECK_INT("no proposal", w->up.answer->proposed_start_at_ms, 0);
+    world_add(w, 1, "vn/08/071", START)->dry_run = true;
+    CHECK_INT("full, dry", world_ask(w, &w->lan), SAY_BUSY);
     world_free(w);
 }
 
