@@ -6,6 +6,8 @@ from check import logged_us
 BELOW = ("postgres", "mosquitto")  # Who loses one of them may end itself.
 KILL_US = 2_000_000   # So long after a kill it may be seen to have ended.
 LOSS_US = 15_000_000  # So long after a loss or a fail point it may end itself.
+# PostgreSQL does not start before all back ends of its last life are gone.
+START_US = {"postgres": 15_000_000}
 
 
 def crashes(rig):
@@ -29,7 +31,7 @@ def unprovoked(rig):
     for f in rig.history.of("end"):
         name, at_us = f["name"], f["at_us"]
         service = not name.startswith("speaker-") and name not in BELOW
-        causes = [(t, KILL_US) for t in kills[name]]
+        causes = [(t, START_US.get(name, KILL_US)) for t in kills[name]]
         causes += [(t, LOSS_US) for t in points[name]]
         causes += [(t, LOSS_US) for lost in BELOW if service
                    for t in kills[lost]]

@@ -257,3 +257,7 @@ def test_a_loudspeaker_that_ends_by_itself():
     assert not ends.unprovoked(Ended(end, speaker_p0=[point]))
     assert not ends.unprovoked(Ended({**end, "name": "scheduler"},
                                      {**kill, "name": "postgres"}))
+    earlier = {**kill, "at_us": T - 5 * S}
+    assert len(ends.unprovoked(Ended(end, earlier))) == 1
+    assert not ends.unprovoked(Ended({**end, "name": "postgres"},
+                                     {**earlier, "name": "postgres"}))
