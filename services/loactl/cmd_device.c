@@ -187,14 +187,34 @@ static void show_revoked(const struct ctl *c,
                id, list, n);
 }
 
+/* Nobody cuts off themselves by a slip: it cannot be taken back. */
+static int judge_own(struct ctl *c, const char *id)
+{
+    const struct loa_identity *me = ctl_identity(c);
+
+    if (me == NULL)
+        return CTL_USAGE;
+    if (ctl_option(c, "yes") != NULL || me->certificates_n == 0 ||
+        strcmp(me->leaf.principal, id) != 0)
+        return CTL_OK;
+    return ctl_fail(c, CTL_REFUSED,
+                    "%s là chính bạn, người đang ra lệnh này: thu hồi rồi "
+                    "không lấy lại được; nếu vẫn muốn, hãy thêm --yes",
+                    "%s is you, the identity that asks: what is revoked does "
+                    "not come back; if it must be, add --yes",
+                    id);
+}
+
 static int run_revoke(struct ctl *c)
 {
     Loa__V1__RegistryRequest q = LOA__V1__REGISTRY_REQUEST__INIT;
     Loa__V1__Revoke revoke = LOA__V1__REVOKE__INIT;
     const char *reason = ctl_option(c, "reason");
     ProtobufCMessage *m;
-    int rc;
+    int rc = judge_own(c, c->positionals[0]);
 
+    if (rc != CTL_OK)
+        return rc;
     revoke.principal = (char *)c->positionals[0];
     revoke.reason = (char *)(reason != NULL ? reason : "");
     q.what_case = LOA__V1__REGISTRY_REQUEST__WHAT_REVOKE;
@@ -259,6 +279,7 @@ static const struct option_def enrol_options[] = {
 
 static const struct option_def revoke_options[] = {
     {"reason", "TEXT", "kept with the revocation"},
+    {"yes", NULL, "even the identity that asks"},
     {NULL, NULL, NULL},
 };
 
