@@ -185,6 +185,14 @@ static void show_revoked(const struct ctl *c,
                    ? "%s is revoked (list %llu, certificates: %u)\n"
                    : "%s đã bị thu hồi (danh sách số %llu, chứng thư: %u)\n",
                id, list, n);
+    /* Of a person; the scheduler does it when it has the list. */
+    if (!c->json && list != 0 && strcmp(c->command->group, "principal") == 0)
+        printf(c->english
+                   ? "bulletins to come that %s approved or asked for are "
+                     "cancelled; see them: loactl schedule ls --all\n"
+                   : "các bản tin sắp tới do %s duyệt hoặc đặt lịch bị huỷ; "
+                     "xem: loactl schedule ls --all\n",
+               id);
 }
 
 /* Nobody cuts off themselves by a slip: it cannot be taken back. */

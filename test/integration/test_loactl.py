@@ -471,6 +471,18 @@ def test_revoked_while_it_waits(province):
     refused(done, "không có thiết bị nào tên loa_zzz")
 
 
+def test_revoking_a_person_cancelled_without_a_word(province):
+    p = province
+    for who in ("binh", "cuong"):
+        p.issue("authority", who, "staff", p.area, "schedule")
+        p.loactl(who, "principal", "add")
+    done = ctl(p, "principal", "revoke", "binh", who="admin")
+    assert done.returncode == 0 and "cancelled" in done.stdout, done.stderr
+    assert "schedule ls --all" in done.stdout
+    done = vi(p, "principal", "revoke", "cuong", who="admin")
+    assert "bị huỷ" in done.stdout and "schedule ls --all" in done.stdout
+
+
 def test_issue_says_what_it_issued(province):
     p = province
     path = p.path("moi.id")
