@@ -24,15 +24,22 @@ static bool may_command(const struct ctl *c, const char *area)
     return false;
 }
 
-/* Whoever typed no area sees here whom it reached. */
+/* Whoever typed no area sees here whom it reached; of an area that nobody
+ * vouches for, no loudspeaker is told of. */
 static void print_sent(const struct ctl *c,
                        const char *area,
                        const Loa__V1__Command *command,
-                       const char *id)
+                       const char *id,
+                       enum link_known known)
 {
-    bool stop = command->what_case == LOA__V1__COMMAND__WHAT_STOP,
+    bool stop = command->what_case == LOA__V1__COMMAND__WHAT_STOP &&
+                known == LINK_KNOWN,
          en = c->english;
 
+    if (c->json) {
+        out_json(json_pack("{s:s,s:s}", "command", id, "area", area));
+        return;
+    }
     if (command->device[0] != '\0')
         printf(en ? "sent to %s, to device %s alone"
                   : "đã gửi tới %s, riêng loa %s",
@@ -52,18 +59,19 @@ static void print_sent(const struct ctl *c,
            id);
 }
 
+/* hex gets its id, by which `report` finds who obeyed. */
 static int send_command(struct ctl *c,
                         const char *to_area,
-                        Loa__V1__Command *command)
+                        Loa__V1__Command *command,
+                        char hex[2 * LOA_ID_BYTES + 1])
 {
     static uint8_t envelope[LOA_ENVELOPE_BYTES_MAX];
     uint8_t body[256];
-    char topic[LOA_TOPIC_CAP], hex[2 * LOA_ID_BYTES + 1];
+    char topic[LOA_TOPIC_CAP];
     const char *device = ctl_option(c, "device");
     struct loa_signer signer = loa_identity_signer(&c->identity);
     struct loa_header h = {.type = LOA_TYPE_COMMAND};
     size_t len;
-    int rc;
 
     if (!may_command(c, to_area))
         return CTL_REFUSED;
@@ -80,15 +88,8 @@ static int send_command(struct ctl *c,
             LOA_OK)
         return ctl_fail(c, CTL_USAGE, "thiết bị hoặc địa bàn sai",
                         "the device or the area is malformed");
-    rc = link_publish(c, topic, envelope, len);
-    if (rc == CTL_OK && c->json)
-        out_json(json_pack("{s:s,s:s}", "command",
-                           out_hex(h.message_id, LOA_ID_BYTES, hex), "area",
-                           to_area));
-    else if (rc == CTL_OK)
-        print_sent(c, to_area, command,
-                   out_hex(h.message_id, LOA_ID_BYTES, hex));
-    return rc;
+    out_hex(h.message_id, LOA_ID_BYTES, hex);
+    return link_publish(c, topic, envelope, len);
 }
 
 /* A name, which may be of a loudspeaker by mistake: nothing is silenced then,
@@ -138,10 +139,10 @@ static void warn_silent(const struct ctl *c)
 /* After it was sent: was there anybody to hear it? */
 static int check_stop(struct ctl *c,
                       const char *area,
+                      enum link_known known,
                       enum link_known device_known)
 {
     const char *device = ctl_option(c, "device");
-    enum link_known known = link_area_known(c, area, NULL);
 
     if (known == LINK_NO_SUCH)
         return ctl_fail(c, CTL_REFUSED,
@@ -163,14 +164,14 @@ static int run_stop(struct ctl *c)
     Loa__V1__Stop stop = LOA__V1__STOP__INIT;
     const char *bulletin = ctl_option(c, "bulletin");
     const char *device = ctl_option(c, "device");
-    enum link_known known = LINK_KNOWN;
+    enum link_known known, device_known = LINK_KNOWN;
     uint8_t id[LOA_ID_BYTES];
-    char area[LOA_AREA_CAP];
+    char area[LOA_AREA_CAP], hex[2 * LOA_ID_BYTES + 1];
     int rc = stop_area(c, area);
 
     /* One loudspeaker hears only what is sent to where it hangs. */
     if (rc == CTL_OK && device != NULL)
-        known = link_device_known(c, device, area);
+        device_known = link_device_known(c, device, area);
 
     if (rc == CTL_OK && bulletin != NULL) {
         rc = link_bulletin(c, bulletin, id);
@@ -179,8 +180,12 @@ static int run_stop(struct ctl *c)
     command.what_case = LOA__V1__COMMAND__WHAT_STOP;
     command.stop = &stop;
     if (rc == CTL_OK)
-        rc = send_command(c, area, &command);
-    return rc == CTL_OK ? check_stop(c, area, known) : rc;
+        rc = send_command(c, area, &command, hex);
+    if (rc != CTL_OK)
+        return rc;
+    known = link_area_known(c, area, NULL);
+    print_sent(c, area, &command, hex, known);
+    return check_stop(c, area, known, device_known);
 }
 
 static int check_device(struct ctl *c,
@@ -204,7 +209,7 @@ static int run_volume(struct ctl *c)
     Loa__V1__Command command = LOA__V1__COMMAND__INIT;
     Loa__V1__SetVolume volume = LOA__V1__SET_VOLUME__INIT;
     const char *device = ctl_option(c, "device");
-    char area[LOA_AREA_CAP], *end;
+    char area[LOA_AREA_CAP], hex[2 * LOA_ID_BYTES + 1], *end;
     unsigned long percent = strtoul(c->positionals[1], &end, 10);
     int rc;
 
@@ -218,7 +223,11 @@ static int run_volume(struct ctl *c)
     volume.percent = (uint32_t)percent;
     command.what_case = LOA__V1__COMMAND__WHAT_SET_VOLUME;
     command.set_volume = &volume;
-    return rc == CTL_OK ? send_command(c, area, &command) : rc;
+    if (rc == CTL_OK)
+        rc = send_command(c, area, &command, hex);
+    if (rc == CTL_OK)
+        print_sent(c, area, &command, hex, LINK_KNOWN);
+    return rc;
 }
 
 static const struct option_def stop_options[] = {

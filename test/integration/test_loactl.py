@@ -132,6 +132,15 @@ def test_silence_does_not_wait_for_the_registry(province):
         p.wait(lambda: p.ready("registry"), 20, "registry")
 
 
+def test_an_unknown_area_fell_silent(province):
+    p = province
+    done = ctl(p, "device", "stop", "vn/99", who="admin")
+    refused(done, "knows no area")
+    assert "sent to vn/99; who" in done.stdout, done.stdout
+    done = ctl(p, "device", "stop", p.area, who="admin")
+    assert f"sent to {p.area}: every" in done.stdout, done.stdout
+
+
 def test_no_power_to_command(province):
     refused(ctl(province, "device", "stop", province.area, who="minh"),
             "lacks the power command over " + province.area)
