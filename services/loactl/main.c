@@ -66,6 +66,15 @@ static int refuse_verb(const struct ctl *c, const char *group, const char *word)
                     verbs);
 }
 
+/* "loactl --nix", "loactl --json": options alone. */
+static int refuse_no_command(struct ctl *c, int argc, char *argv[])
+{
+    if (!args_parse(c, argc, argv))
+        return CTL_USAGE;
+    return ctl_fail(c, CTL_USAGE, "thiếu lệnh; xem loactl --help",
+                    "a command is missing; see loactl --help");
+}
+
 /* Everything about the command line that needs no command to run; -1: go on. */
 static int before(struct ctl *c, int argc, char *argv[])
 {
@@ -92,10 +101,12 @@ static int before(struct ctl *c, int argc, char *argv[])
     }
     if (c->command == NULL && is_group(words[0]))
         return refuse_verb(c, words[0], words[1]);
+    if (words[0] == NULL)
+        return refuse_no_command(c, argc, argv);
     if (c->command == NULL)
         return ctl_fail(c, CTL_USAGE, "không có lệnh \"%s\"; xem loactl --help",
                         "there is no command \"%s\"; see loactl --help",
-                        words[0] != NULL ? words[0] : "");
+                        words[0]);
     return -1;
 }
 

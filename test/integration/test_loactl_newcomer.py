@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from loa_broker import BUILD
-from loa_identity import new_root
+from loa_identity import DELEGATE, SCHEDULE, new_root
 
 
 @pytest.fixture
@@ -13,7 +13,10 @@ def ctl(tmp_path):
     """loactl of an authority `admin`, with nobody at the other end: what is
     refused with 1 or 2 was refused here, 3 is that nobody answered."""
     who = tmp_path / "admin.id"
-    new_root().authority("admin", "vn").save(who)
+    root = new_root()
+    root.authority("admin", "vn/08", powers=DELEGATE | SCHEDULE,
+                   max_depth=1).save(who)
+    root.staff("lan", "vn/08", powers=SCHEDULE).save(tmp_path / "lan.id")
 
     def run(*words, lang="en"):
         return subprocess.run(
@@ -35,3 +38,9 @@ def test_one_revoked_oneself_unasked(ctl, group):
     refused(ctl(group, "revoke", "admin", lang="vi"), "chính bạn", "--yes")
     refused(ctl(group, "revoke", "admin", "--yes"), code=3)
     refused(ctl(group, "revoke", "lan"), code=3)
+
+
+def test_an_unknown_option_was_the_empty_command(ctl):
+    refused(ctl("--nix"), "no option --nix", code=2)
+    refused(ctl("--json"), "a command is missing", code=2)
+    refused(ctl("nix"), '"nix"', code=2)
