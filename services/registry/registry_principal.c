@@ -423,10 +423,12 @@ void registry_revoke(struct registry *r,
     }
     if (d == NULL && principals_newest(&r->principals, id) == NULL) {
         refuse(why, REFUSAL_NOT_FOUND,
-               "Sổ đăng ký không có thiết bị nào tên %s; nếu đó là một người "
-               "thì hãy thêm chứng thư của họ trước.",
-               "The registry has no device %s; if it is a person, add their "
-               "certificate first.",
+               "Sổ đăng ký không có thiết bị hay người nào tên %s; nếu đó là "
+               "một người thì hãy thêm chứng thư của họ trước: loactl "
+               "principal add TỆP.",
+               "The registry knows no device or person %s; if it is a "
+               "person, add their certificate first: loactl principal add "
+               "FILE.",
                id);
         return;
     }

@@ -477,7 +477,12 @@ def test_revoked_while_it_waits(province):
     p.loactl("admin", "device", "enrol", p.area, "--id", "waits")
     assert "waiting" in ctl(p, "device", "show", "waits", who="admin").stdout
     done = vi(p, "device", "revoke", "loa_zzz", who="admin")
-    refused(done, "không có thiết bị nào tên loa_zzz")
+    refused(done, "không có thiết bị hay người nào tên loa_zzz")
+
+
+def test_a_person_unknown_was_called_a_device(province):
+    done = ctl(province, "principal", "revoke", "nobody", who="admin")
+    refused(done, "no device or person nobody", "principal add")
 
 
 def test_revoking_a_person_cancelled_without_a_word(province):
