@@ -185,6 +185,51 @@ static void print_issued(const struct ctl *c, const struct loa_certificate *b)
            b->area, out_time(b->not_after_ms, until));
 }
 
+/* What the issuer's own certificate lacks, and what to do. */
+static int refuse_issue(const struct ctl *c,
+                        const struct loa_certificate *issuer,
+                        const struct loa_certificate *body,
+                        enum loa_verdict v)
+{
+    char powers[160];
+
+    if (v == LOA_VERDICT_CHAIN_POWERS) {
+        loa_powers_format(body->powers & ~issuer->powers, powers,
+                          sizeof powers);
+        return ctl_fail(c, CTL_REFUSED,
+                        "%s không có quyền %s nên không cấp được; hãy bỏ "
+                        "quyền đó khỏi --powers, hoặc dùng --identity của "
+                        "người có quyền (%s)",
+                        "%s has not the powers %s and cannot give them; leave "
+                        "them out of --powers, or use an --identity that has "
+                        "them (%s)",
+                        issuer->principal, powers, loa_verdict_name(v));
+    }
+    if (v == LOA_VERDICT_CHAIN_DEPTH &&
+        (issuer->powers & LOA_POWER_DELEGATE) == 0)
+        return ctl_fail(c, CTL_REFUSED,
+                        "%s không có quyền delegate nên không cấp được chứng "
+                        "thư; hãy dùng --identity của người có quyền đó (%s)",
+                        "%s has not the power delegate and issues no "
+                        "certificates; use an --identity that has it (%s)",
+                        issuer->principal, loa_verdict_name(v));
+    if (v == LOA_VERDICT_CHAIN_DEPTH)
+        return ctl_fail(c, CTL_REFUSED,
+                        "chứng thư của %s có depth %u; --depth phải nhỏ hơn "
+                        "(0 thì không cấp được)",
+                        "the certificate of %s has depth %u; --depth must be "
+                        "less (with 0 it issues none)",
+                        issuer->principal, (unsigned)issuer->max_depth);
+    if (v == LOA_VERDICT_CHAIN_AREA)
+        return ctl_fail(c, CTL_REFUSED,
+                        "địa bàn của %s là %s; --area phải nằm trong đó",
+                        "the area of %s is %s; --area must lie in it",
+                        issuer->principal, issuer->area);
+    return ctl_fail(
+        c, CTL_REFUSED, "người cấp không được cấp chứng thư này: %s",
+        "the issuer may not issue this certificate: %s", loa_verdict_name(v));
+}
+
 static int run_issue(struct ctl *c)
 {
     static struct loa_identity to;
@@ -202,10 +247,7 @@ static int run_issue(struct ctl *c)
     memcpy(body.issuer, issuer->key.public_key, LOA_KEY_BYTES);
     v = fit(issuer, &body);
     if (v != LOA_VERDICT_OK)
-        return ctl_fail(c, CTL_REFUSED,
-                        "người cấp không được cấp chứng thư này: %s",
-                        "the issuer may not issue this certificate: %s",
-                        loa_verdict_name(v));
+        return refuse_issue(c, &issuer->leaf, &body, v);
     if (loa_certificate_issue(&body, &issuer->key, certificate,
                               sizeof certificate, &len) != LOA_OK ||
         chain(issuer, certificate, len, &to) != LOA_OK)

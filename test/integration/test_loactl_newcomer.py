@@ -44,3 +44,20 @@ def test_an_unknown_option_was_the_empty_command(ctl):
     refused(ctl("--nix"), "no option --nix", code=2)
     refused(ctl("--json"), "a command is missing", code=2)
     refused(ctl("nix"), '"nix"', code=2)
+
+
+def test_issue_was_refused_by_a_code_word(ctl, tmp_path):
+    path = tmp_path / "moi.id"
+    assert ctl("key", "new", path).returncode == 0
+    issue = ["key", "issue", path, "--principal", "moi", "--role", "staff",
+             "--area", "vn/08"]
+    powers = ["--powers", "schedule,command,live"]
+    done = ctl(*issue, *powers)
+    refused(done, "has not the powers", "command", "live", "--identity")
+    assert "schedule" not in done.stderr
+    refused(ctl(*issue, *powers, lang="vi"), "không có quyền", "command")
+    by_lan = ["--identity", tmp_path / "lan.id"]
+    refused(ctl(*issue, *by_lan), "has not the power delegate", "--identity")
+    refused(ctl(*issue, *by_lan, lang="vi"), "không có quyền delegate")
+    refused(ctl(*issue, "--depth", "1"), "--depth must be less")
+    refused(ctl(*issue[:-1], "vn/09"), "--area must lie in it")
