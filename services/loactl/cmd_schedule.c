@@ -119,7 +119,7 @@ static int parse_add(struct ctl *c,
     if (!when_parse(c, at, now_ms, &add->start_at_ms) ||
         !parse_recurrence(c, r) || !parse_class(c, &add->class_))
         return CTL_USAGE;
-    if (until != NULL && !when_parse(c, until, now_ms, &r->until_ms))
+    if (until != NULL && !when_parse_end(c, until, now_ms, &r->until_ms))
         return CTL_USAGE;
     if (r->frequency != 0 && until == NULL)
         return ctl_fail(c, CTL_USAGE, "--repeat cần --until",
@@ -334,7 +334,7 @@ static int run_ls(struct ctl *c)
 
     if (rc == CTL_OK &&
         ((from != NULL && !when_parse(c, from, now_ms, &find.from_ms)) ||
-         (until != NULL && !when_parse(c, until, now_ms, &find.until_ms))))
+         (until != NULL && !when_parse_end(c, until, now_ms, &find.until_ms))))
         rc = CTL_USAGE;
     find.under = under;
     find.limit = 100;

@@ -82,18 +82,31 @@ int ctl_fail_errno(const struct ctl *c, int exit, const char *path)
                     word_errno(false, number), word_errno(true, number));
 }
 
-bool when_parse(const struct ctl *c,
-                const char *text,
-                int64_t now_ms,
-                int64_t *at_ms)
+static bool judge_when(const struct ctl *c,
+                       const char *text,
+                       enum when_fault fault)
 {
-    enum when_fault fault = when_read(text, now_ms, at_ms);
-
     if (fault == WHEN_OK)
         return true;
     ctl_fail(c, 0, "%s: %s%.0s", "%s: %.0s%s", text, when_text(fault, false),
              when_text(fault, true));
     return false;
+}
+
+bool when_parse(const struct ctl *c,
+                const char *text,
+                int64_t now_ms,
+                int64_t *at_ms)
+{
+    return judge_when(c, text, when_read(text, now_ms, at_ms));
+}
+
+bool when_parse_end(const struct ctl *c,
+                    const char *text,
+                    int64_t now_ms,
+                    int64_t *at_ms)
+{
+    return judge_when(c, text, when_read_end(text, now_ms, at_ms));
 }
 
 void ctl_warn(const struct ctl *c, const char *vi, const char *en, ...)

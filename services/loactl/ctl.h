@@ -168,4 +168,10 @@ bool when_parse(const struct ctl *c,
                 int64_t now_ms,
                 int64_t *at_ms);
 
+/* The same of an end: a date alone is the last second of that day. */
+bool when_parse_end(const struct ctl *c,
+                    const char *text,
+                    int64_t now_ms,
+                    int64_t *at_ms);
+
 #endif /* LOA_LOACTL_CTL_H */

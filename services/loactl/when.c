@@ -1,6 +1,6 @@
 #include "loactl/when.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "proto/civil.h"
 
@@ -219,6 +219,7 @@ static enum when_fault of_both(const char *p, bool clock_first, int64_t *at_ms)
 {
     struct loa_civil t;
     enum when_fault fault;
+    int64_t midnight_ms;
 
     if (clock_first && !take_clock(&p, &t))
         return WHEN_FORM;
@@ -229,8 +230,11 @@ static enum when_fault of_both(const char *p, bool clock_first, int64_t *at_ms)
     if (fault != WHEN_OK)
         return fault;
     if (!clock_first) {
-        if (*p == '\0')
-            return WHEN_NO_CLOCK;
+        if (*p == '\0') {
+            t.hour = t.minute = t.second = t.millisecond = 0;
+            fault = of_civil(loa_civil_to_ms(&t, &midnight_ms));
+            return fault == WHEN_OK ? WHEN_NO_CLOCK : fault;
+        }
         if (*p != ' ' && *p != 'T')
             return WHEN_FORM;
         p++;
@@ -256,4 +260,16 @@ enum when_fault when_read(const char *text, int64_t now_ms, int64_t *at_ms)
     }
     fault = of_both(text, false, at_ms);
     return fault == WHEN_FORM ? of_civil(loa_civil_parse(text, at_ms)) : fault;
+}
+
+enum when_fault when_read_end(const char *text, int64_t now_ms, int64_t *at_ms)
+{
+    enum when_fault fault = when_read(text, now_ms, at_ms);
+    char last[32];
+
+    if (fault != WHEN_NO_CLOCK)
+        return fault;
+    /* What has a fault of this name is a date: ten characters at most. */
+    snprintf(last, sizeof last, "%s 23:59:59", text);
+    return when_read(last, now_ms, at_ms);
 }

@@ -23,13 +23,16 @@ enum when_fault {
     WHEN_MONTH, /* 12/13/2026: a month 13, whoever means December. */
     WHEN_YEAR,
     WHEN_SHORT_YEAR, /* 01/12/26, 01/12: which year? */
-    WHEN_NO_CLOCK,   /* A date alone: at what time? */
+    WHEN_NO_CLOCK,   /* A date that there is, alone: at what time? */
     WHEN_ZONE,
     WHEN_RELATIVE, /* +1h30 */
 };
 
 /* *at_ms is not changed unless the answer is WHEN_OK. */
 enum when_fault when_read(const char *text, int64_t now_ms, int64_t *at_ms);
+
+/* The same of an end: a date alone is the last second of that day. */
+enum when_fault when_read_end(const char *text, int64_t now_ms, int64_t *at_ms);
 
 /* The sentence. Static. */
 const char *when_text(enum when_fault fault, bool english);

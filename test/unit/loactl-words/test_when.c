@@ -75,6 +75,9 @@ static void test_refused(void)
         {"01/12", WHEN_SHORT_YEAR},
         {"17:00 01/12", WHEN_SHORT_YEAR},
         {"12/31/2026 17:00", WHEN_MONTH},
+        {"11/25/2026", WHEN_MONTH},
+        {"31/04/2026", WHEN_DAY},
+        {"01/12/2200", WHEN_YEAR},
         {"31/04/2026 17:00", WHEN_DAY},
         {"29/02/2027 17:00", WHEN_DAY},
         {"00/12/2026 17:00", WHEN_DAY},
@@ -103,6 +106,23 @@ static void test_refused(void)
         CHECK_INT(rows[i].text, when_text(got, true)[0] != '\0', 1);
         CHECK_INT(rows[i].text, when_text(got, false)[0] != '\0', 1);
     }
+}
+
+/* Until a date: to the end of that day. */
+static void test_end(void)
+{
+    char got[LOA_CIVIL_CAP];
+    int64_t at_ms = 7;
+
+    CHECK_INT("no date", when_read_end("31/02/2027", NOW_MS, &at_ms), WHEN_DAY);
+    CHECK_INT("month", when_read_end("12/31/2026", NOW_MS, &at_ms), WHEN_MONTH);
+    CHECK_INT("unchanged", at_ms, 7);
+    CHECK_INT("date", when_read_end("31/12/2026", NOW_MS, &at_ms), WHEN_OK);
+    loa_civil_format(at_ms, got);
+    CHECK_STR("date", got, "2026-12-31T23:59:59+07:00");
+    CHECK_INT("time", when_read_end("17:00", NOW_MS, &at_ms), WHEN_OK);
+    loa_civil_format(at_ms, got);
+    CHECK_STR("time", got, "2026-11-23T17:00:00+07:00");
 }
 
 static void test_words(void)
@@ -153,6 +173,7 @@ int main(void)
 {
     test_read();
     test_refused();
+    test_end();
     test_words();
     test_titles();
     return CHECK_DONE();
