@@ -23,7 +23,8 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import wavcheck  # noqa: E402
-from stack import SERVICES, STAFF, Stack, Trouble, english, say  # noqa: E402
+from stack import (SERVICES, STAFF, Stack, Trouble, english,  # noqa: E402
+                   enrolled, say)
 
 TEXT = ("Kính thưa bà con. Ngày mai, từ bảy giờ sáng, trạm y tế xã tổ chức "
         "tiêm phòng miễn phí cho trẻ em. Kính mời bà con đưa các cháu đến "
@@ -273,8 +274,7 @@ def make_known(stack, principal):
     if done.returncode == 0:
         return
     if "revoked" in done.stderr:
-        raise Trouble(f"{principal} is revoked: move {key} away, and the next "
-                      "start makes a new key")
+        raise stack.revoked_trouble(principal)
     raise Trouble(f"{principal}: {done.stderr.strip()}")
 
 
@@ -295,15 +295,36 @@ def prepare(stack):
     for principal in [s[2] for s in SERVICES] + [s[0] for s in STAFF]:
         make_known(stack, principal)
     communes = stack.communes()[:2]
+    revoked = {d["id"] for d in stack.loactl("admin", "device", "ls")
+               if d["revoked"]}
     for n, area in enumerate(communes):
         for k in range(SPEAKERS_EACH):
-            stack.add_speaker(f"loa_{n * SPEAKERS_EACH + k + 1}", area)
+            device = f"loa_{n * SPEAKERS_EACH + k + 1}"
+            folder = stack.path("speakers", device)
+            if device in revoked and enrolled(folder):
+                say_stays_down(device, folder)
+            else:
+                stack.add_speaker(device, area)
     stack.wait(lambda: stack.online() >= set(stack.speakers), 30, "speaker")
     return communes
 
 
+def say_stays_down(device, folder):
+    """Nobody lets it in: the others do not wait for it."""
+    say(f"• {device} đã bị thu hồi nên không chạy: muốn dùng lại, hãy chuyển "
+        f"{folder} đi nơi khác, lần khởi động sau sẽ đăng ký lại loa với khoá "
+        "mới",
+        f"• {device} is revoked and stays down: to have it back, move "
+        f"{folder} away, and the next start enrols it anew with a new key")
+
+
 def perform(stack, args, communes):
-    area, others = communes[0], planned(stack, communes)
+    area = next((c for c in communes if c in stack.speakers.values()), None)
+    if area is None:
+        say("✗ Mọi loa mẫu đã bị thu hồi: không phát gì",
+            "✗ Every sample loudspeaker is revoked: nothing is played")
+        return 1
+    others = planned(stack, communes)
     audio, text = Bulletin("audio", area), Bulletin("text", area)
     source = args.audio or recording(stack)
     say("• Lan nộp một bản ghi âm và một văn bản",

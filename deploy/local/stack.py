@@ -26,6 +26,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 SAMPLE = os.path.join(TOP, "deploy", "sample-areas.csv")
 FREE_BYTES_MIN = 500 << 20
 SOCKET_PATH_MAX = 90  # sun_path has 108 bytes, the socket's name takes some.
+UNREACHABLE = 3  # How loactl ends when the broker refuses it.
 MARK = ".loa-stack"  # In a folder that a stack has made its own.
 
 #            program, service, principal, powers
@@ -88,6 +89,7 @@ class Stack:
         self.build = os.path.join(TOP, build)
         self.options = options or {}  # service -> more arguments
         self.processes, self.speakers = {}, {}
+        self.broker_log_from = 0
         self.lock = self.tender = None
         self.stopping = threading.Event()
         self.socket_dir = os.path.join(self.var, "run")
@@ -114,6 +116,8 @@ class Stack:
                 "--port", str(self.port), "--identity", self.key(who),
                 "--timeout", str(timeout), *map(str, args)]
         done = subprocess.run(argv, capture_output=True, text=True, input=text)
+        if check and done.returncode == UNREACHABLE and who in self.revoked():
+            raise self.revoked_trouble(who)
         if check and done.returncode != 0:
             raise Trouble(done.stderr.strip() or f"{argv} failed")
         if not check:
@@ -319,6 +323,9 @@ class Stack:
         with open(conf_path, "w") as f:
             f.write(conf)
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        log = self.path("log", "mosquitto.log")
+        self.broker_log_from = os.path.getsize(log) if os.path.exists(log) \
+            else 0
         self.spawn("mosquitto", [binary, "-c", conf_path])
         self.wait(self._broker_listens, 20, "Mosquitto")
 
@@ -329,12 +336,28 @@ class Stack:
         except OSError:
             return False
 
+    def revoked(self):
+        """Whom the broker refused as revoked since this stack started; what
+        was refused before may have a new key."""
+        with open(self.path("log", "mosquitto.log"), "rb") as f:
+            f.seek(self.broker_log_from)
+            log = f.read().decode("utf-8", "replace")
+        return set(re.findall(r" event=login\.refused client=\S+ user=(\S+) "
+                              r".*\bwhy=revoked$", log, re.MULTILINE))
+
+    def revoked_trouble(self, principal):
+        return Trouble(f"{principal} is revoked: move {self.key(principal)} "
+                       "away, and the next start makes a new key")
+
     def start_services(self):
         os.makedirs(self.path("work"), mode=0o700, exist_ok=True)
         for program, service, principal, _ in SERVICES:
             self.start_service(program, service, principal)
-        for _, service, _, _ in SERVICES:
-            self.wait(lambda s=service: self.ready(s), 30, service)
+        for _, service, principal, _ in SERVICES:
+            self.wait(lambda s=service, p=principal: self.ready(s)
+                      or p in self.revoked(), 30, service)
+            if principal in self.revoked():
+                raise self.revoked_trouble(principal)
 
     def start_service(self, program, service, principal):
         schema = {"registry": "registry", "content-ingest": "content",
