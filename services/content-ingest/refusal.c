@@ -138,9 +138,9 @@ static const struct refusal_text texts[REFUSALS_N] = {
                      "The content hash must be 32 bytes: copy it again."},
     [REFUSE_CONTENT_UNKNOWN] = {REFUSAL_NOT_FOUND,
                                 "Không có nội dung này trong địa bàn: hãy xem "
-                                "lại danh sách.",
+                                "lại danh sách (loactl content ls).",
                                 "There is no such content in the area: see the "
-                                "list."},
+                                "list (loactl content ls)."},
     [REFUSE_APPROVAL_MALFORMED] =
         {REFUSAL_INVALID,
          "Bản phê duyệt không đọc được: hãy phê duyệt "

@@ -124,8 +124,10 @@ static int stop_area(struct ctl *c, char area[LOA_AREA_CAP])
     if (ctl_identity(c) == NULL)
         return CTL_USAGE;
     if (!loa_area_valid(text))
-        return ctl_fail(c, CTL_USAGE, "%s: không phải đường dẫn địa bàn",
-                        "%s: not an area path", text);
+        return ctl_fail(c, CTL_USAGE,
+                        "%s: không phải đường dẫn địa bàn, ví dụ "
+                        "vn/08/070",
+                        "%s: not an area path such as vn/08/070", text);
     snprintf(area, LOA_AREA_CAP, "%s", text);
     return CTL_OK;
 }

@@ -6,7 +6,6 @@
 
 #include "loa/v1/registry.pb-c.h"
 #include "loactl/pages.h"
-#include "proto/io/identity_file.h"
 
 static int run_enrol(struct ctl *c)
 {
@@ -244,15 +243,14 @@ static int run_add_key(struct ctl *c)
     ProtobufCBinaryData chain[LOA_CHAIN_MAX];
     const struct loa_identity *id = ctl_identity(c);
     struct loa_identity other;
-    char why[IDENTITY_WHY_CAP];
     ProtobufCMessage *m;
     int rc;
 
     if (id == NULL)
         return CTL_USAGE;
     if (c->positionals_n == 1) {
-        if (identity_file_read(c->positionals[0], &other, why) != LOA_OK)
-            return ctl_fail(c, CTL_USAGE, "%s", "%s", why);
+        if (!ctl_read_identity(c, c->positionals[0], &other))
+            return CTL_USAGE;
         if (other.certificates_n == 0)
             return ctl_fail(c, CTL_USAGE,
                             "%s chưa có chứng thư; hãy cấp trước: key issue",

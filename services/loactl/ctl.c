@@ -154,8 +154,8 @@ bool ctl_read_identity(const struct ctl *c,
     if (rv == LOA_OK)
         return true;
     if (rv == LOA_EINVAL)
-        ctl_fail(c, 0, "%s: không phải tệp danh tính",
-                 "%s: not an identity file", path);
+        ctl_fail(c, 0, "%s: không phải tệp danh tính, do loactl key new tạo ra",
+                 "%s: not an identity file, as loactl key new makes it", path);
     else if (errno == 0 && stat(path, &st) == 0 && (st.st_mode & 077) != 0)
         ctl_fail(c, 0,
                  "%s: người khác đọc được khoá bí mật này; hãy chạy: "

@@ -104,8 +104,10 @@ int link_area(struct ctl *c, const char *text, char out[LOA_AREA_CAP])
     if (strchr(text, '/') == NULL && strcmp(text, id->leaf.area) != 0)
         return area_by_name(c, text, out);
     if (!loa_area_valid(text))
-        return ctl_fail(c, CTL_USAGE, "%s: không phải đường dẫn địa bàn",
-                        "%s: not an area path", text);
+        return ctl_fail(c, CTL_USAGE,
+                        "%s: không phải đường dẫn địa bàn, ví dụ "
+                        "vn/08/070",
+                        "%s: not an area path such as vn/08/070", text);
     snprintf(out, LOA_AREA_CAP, "%s", text);
     rc = link_open(c);
     if (rc != CTL_OK)
@@ -232,8 +234,9 @@ static int find_hash(struct ctl *c,
     rc = link_ask(c, LINK_CONTENT, &q.base, &m);
     *found = (Loa__V1__ContentAnswer *)m;
     if (rc == CTL_OK && (*found)->n_contents != 1)
-        rc = ctl_fail(c, CTL_REFUSED, "không có nội dung này",
-                      "there is no such content");
+        rc = ctl_fail(c, CTL_REFUSED,
+                      "không có nội dung này; xem: loactl content ls",
+                      "there is no such content; see: loactl content ls");
     else if (rc == CTL_OK && !is_of((*found)->contents[0], hash))
         rc = ctl_fail(c, CTL_FAILED,
                       "máy chủ trả lời bằng một nội dung khác: đừng tin nó, "
@@ -288,12 +291,13 @@ static int find_prefix(struct ctl *c,
     rc = pages_ask(c, &p);
     if (rc != CTL_OK || x.n == 1)
         return rc;
-    return ctl_fail(c, CTL_REFUSED,
-                    x.n == 0 ? "%s: không có nội dung này"
-                             : "%s: có nhiều nội dung, hãy viết dài hơn",
-                    x.n == 0 ? "%s: there is no such content"
-                             : "%s: several contents: give more digits",
-                    text);
+    return ctl_fail(
+        c, CTL_REFUSED,
+        x.n == 0 ? "%s: không có nội dung này; xem: loactl content ls"
+                 : "%s: có nhiều nội dung, hãy viết dài hơn",
+        x.n == 0 ? "%s: there is no such content; see: loactl content ls"
+                 : "%s: several contents: give more digits",
+        text);
 }
 
 int link_content(struct ctl *c,

@@ -99,6 +99,13 @@ def test_no_such_target(province):
     refused(ctl(p, "device", "show", "nosuch", who="admin"), "no such device")
 
 
+def test_no_such_content_gave_no_next_step(province):
+    for digits in ("00" * 4, "00" * 32):
+        done = ctl(province, "content", "delete", digits)
+        refused(done, "content ls")
+        refused(vi(province, "content", "delete", digits), "content ls")
+
+
 def test_report_of_nothing(province):
     p = province
     refused(ctl(p, "report", "ab" * 16), "nothing is known")

@@ -61,3 +61,16 @@ def test_issue_was_refused_by_a_code_word(ctl, tmp_path):
     refused(ctl(*issue, *by_lan, lang="vi"), "không có quyền delegate")
     refused(ctl(*issue, "--depth", "1"), "--depth must be less")
     refused(ctl(*issue[:-1], "vn/09"), "--area must lie in it")
+
+
+def test_refusals_left_one_without_a_next_step(ctl, tmp_path):
+    for command in (["device", "stop"], ["area", "ls"]):
+        refused(ctl(*command, "vn/08/"), "such as vn/08", code=2)
+        refused(ctl(*command, "vn/08/", lang="vi"), "ví dụ vn/08", code=2)
+    other = tmp_path / "other.txt"
+    other.write_text("x")
+    other.chmod(0o600)
+    for command in (["key", "show"], ["principal", "add"]):
+        refused(ctl(*command, other), "loactl key new", code=2)
+        refused(ctl(*command, other, lang="vi"), "không phải tệp danh tính",
+                "loactl key new", code=2)
