@@ -35,6 +35,14 @@ static uint8_t *read_file(const struct ctl *c, const char *path, size_t *len)
                  FILE_BYTES_MAX);
         goto err;
     }
+    /* A sound, a spreadsheet, UTF-16. Of letters in another encoding the
+     * registry says the line. */
+    if (memchr(data, '\0', *len) != NULL) {
+        ctl_fail(c, 0,
+                 "%s: không phải tệp văn bản CSV; hãy lưu bảng dạng CSV UTF-8",
+                 "%s: not a CSV text file; save the table as CSV UTF-8", path);
+        goto err;
+    }
     fclose(f);
     return data;
 

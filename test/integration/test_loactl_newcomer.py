@@ -74,3 +74,12 @@ def test_refusals_left_one_without_a_next_step(ctl, tmp_path):
         refused(ctl(*command, other), "loactl key new", code=2)
         refused(ctl(*command, other, lang="vi"), "không phải tệp danh tính",
                 "loactl key new", code=2)
+
+
+def test_a_sound_was_a_csv_with_a_quote_in_the_wrong_place(ctl, tmp_path):
+    tone, table = tmp_path / "tone.wav", tmp_path / "areas.csv"
+    tone.write_bytes(b'RIFF\x24\0\0\0WAVEfmt "x')
+    refused(ctl("area", "import", tone), "not a CSV text file", code=2)
+    refused(ctl("area", "import", tone, lang="vi"), "CSV UTF-8", code=2)
+    table.write_text("code,parent,tier,name\n")
+    refused(ctl("area", "import", table), code=3)
