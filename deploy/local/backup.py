@@ -113,8 +113,13 @@ def main():
     except tarfile.TarError as e:
         print(f"loa: {args.file} is not a backup: {e}", file=sys.stderr)
         return 1
-    except (Trouble, OSError) as e:
+    except Trouble as e:
         print(f"loa: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        mine = e.filename in (args.file, args.file + ".new")
+        what = "FILE=" + args.file if mine else e.filename or stack.var
+        print(f"loa: {what}: {e.strerror}", file=sys.stderr)
         return 1
     finally:
         stack.stop()

@@ -13,6 +13,7 @@ import argparse
 import glob
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -399,25 +400,28 @@ def arguments():
                    help="another text")
     p.add_argument("--var", default=env("LOA_DEMO_VAR") or "var",
                    help="where the data is (var)")
-    p.add_argument("--port", type=int, default=env("LOA_DEMO_PORT") or 18830,
+    p.add_argument("--port", default=env("LOA_DEMO_PORT") or "18830",
                    help="the first of five ports (18830)")
     p.add_argument("--build", default="build/plain", help="the programs")
     args = p.parse_args()
-    if not 1024 <= args.port <= 65500:
-        p.error(f"--port {args.port}: want a number from 1024 to 65500")
+    if not re.fullmatch("[0-9]{4,5}", args.port) or \
+            not 1024 <= int(args.port) <= 65500:
+        raise Trouble(f"PORT={args.port}: want a number from 1024 to 65500")
+    args.port = int(args.port)
     if args.audio and not os.path.isfile(args.audio):
-        p.error(f"--audio {args.audio}: there is no such file")
+        raise Trouble(f"AUDIO={args.audio}: there is no such file")
     if not args.text.strip():
-        p.error("--text: the text is empty")
+        raise Trouble("TEXT: the text is empty")
     return args
 
 
 def main():
-    args = arguments()
     stop = threading.Event()
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, lambda *_: stop.set() or _interrupt())
+    args = None
     try:
+        args = arguments()
         with Demo(args.var, args.port, args.build) as stack:
             began = time.monotonic()
             trouble = perform(stack, args, prepare(stack))
@@ -437,7 +441,7 @@ def main():
                 _wait(stop)
             return 1 if trouble else 0
     except KeyboardInterrupt:
-        return 0 if args.stay else 1
+        return 0 if args and args.stay else 1
     except Trouble as e:
         print(f"loa: {e}", file=sys.stderr)
         return 1

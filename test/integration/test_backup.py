@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tarfile
 
+import pytest
+
 from province import BUILD, TOP, Province, free_ports, iso, ms
 from stack import Stack
 
@@ -75,6 +77,26 @@ def test_running_stack_in_a_folder_with_a_name_of_ours(tmp_path):
             assert saved.getmember("loa.dump").size > 10000
     finally:
         stack.stop()
+
+
+def test_a_backup_without_a_name_could_be_committed():
+    """It lies in the clone and holds every key, the root's too."""
+    for name in ("loa.tar", "loa.tar.new", "before-upgrade.tar"):
+        assert subprocess.run(["git", "check-ignore", "-q", name],
+                              cwd=TOP).returncode == 0, name
+
+
+@pytest.mark.parametrize("what, file, why", [
+    ("restore", "nix.tar", "No such file or directory"),
+    ("restore", "", "Is a directory"),
+    ("save", "nix/loa.tar", "No such file or directory")])
+def test_a_wrong_file_was_told_as_errno(tmp_path, what, file, why):
+    os.chmod(tmp_path, 0o755)
+    var, path = str(tmp_path / "v"), str(tmp_path / file)
+    if what == "save":
+        Stack(var, 0, BUILD).take_folder()
+    done = backup(what, path, "--var", var)
+    assert (done.returncode, done.stderr) == (1, f"loa: FILE={path}: {why}\n")
 
 
 def test_not_a_backup(tmp_path):

@@ -64,6 +64,20 @@ def test_a_revoked_loudspeaker_kept_the_stack_from_starting():
     shutil.rmtree(p.folder)
 
 
+@pytest.mark.parametrize("setting, typed, says", [
+    ("PORT", "abc", "PORT=abc: want a number from 1024 to 65500"),
+    ("PORT", "80", "PORT=80: want a number from 1024 to 65500"),
+    ("AUDIO", "nix.wav", "AUDIO=nix.wav: there is no such file"),
+    ("TEXT", " ", "TEXT: the text is empty")])
+def test_a_wrong_setting_was_answered_with_python_usage(tmp_path, setting,
+                                                        typed, says):
+    done = subprocess.run(
+        [sys.executable, os.path.join(TOP, "deploy/local/demo.py"), "--var",
+         str(tmp_path / "v")], text=True, capture_output=True, check=False,
+        env=dict(os.environ, **{"LOA_DEMO_" + setting: typed}))
+    assert (done.returncode, done.stderr) == (1, f"loa: {says}\n")
+
+
 @pytest.mark.parametrize("who", ["admin", "scheduler"])
 def test_a_stack_whose_admin_is_revoked_did_not_say_what_to_do(who):
     p = left_by(lambda p: p.loactl("admin", "principal", "revoke", who,
