@@ -328,6 +328,10 @@ def perform(stack, args, communes):
     others = planned(stack, communes)
     audio, text = Bulletin("audio", area), Bulletin("text", area)
     source = args.audio or recording(stack)
+    say(f"• Mỗi lần khởi động đều phát hai bản tin mẫu ở {area}, cả khi hệ "
+        "thống đang được dùng",
+        f"• Every start plays two sample bulletins in {area}, also on a stack "
+        "in use")
     say("• Lan nộp một bản ghi âm và một văn bản",
         "• Lan hands in a recording and a text")
     audio.hand_in(stack, "add", source)

@@ -55,6 +55,9 @@ def test_a_revoked_loudspeaker_kept_the_stack_from_starting():
         assert f"• {device} is revoked and stays down: to have it back, move " \
             f"{p.path('speakers', device)} away" in done.stdout
     assert f"→ {p.communes()[1]}, at" in done.stdout, done.stdout
+    assert "• Every start plays two sample bulletins in " \
+        f"{p.communes()[1]}, also on a stack in use\n• Lan hands in" in \
+        done.stdout
     os.rename(p.path("speakers", "loa_6"), p.path("loa_6.old"))
     with Stack(p.var, p.port, BUILD) as q:
         q.add_speaker("loa_6", p.communes()[1])
