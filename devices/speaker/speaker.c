@@ -257,7 +257,7 @@ static void on_connecting(struct speaker *s, const struct speaker_event *ev)
      * several connections, and a restart skips what is left of them. */
     if (++s->session > s->memo.session) {
         s->memo.session = s->session + SPEAKER_SESSIONS - 1;
-        s->memo_due = true;
+        s->session_due = true;
     }
     tell_will(s);
 }

@@ -175,6 +175,7 @@ struct speaker {
 
     bool connected, stopping;
     bool state_due, memo_due, memo_soon, ledger_due, ledger_soon;
+    bool session_due; /* It will be told: the memo has to have it before. */
     bool trust_due, replay_due, programme_due, silence_due;
     bool trust_unsaved;  /* The disk refused it. */
     bool trust_new;      /* The one that is being saved was not held before. */

@@ -95,6 +95,9 @@ static bool take_voice(struct speaker *s, struct speaker_op *op)
  * between them the log tells the ledger how a turn ended. */
 static bool take_store(struct speaker *s, struct speaker_op *op)
 {
+    /* That other files were refused is no reason: this fits on a full disk. */
+    if (s->session_due)
+        return save_memo(s, op);
     if (disk_rests(s))
         return false;
     if (s->memo_due)
@@ -226,7 +229,7 @@ static void saved(struct speaker *s, const struct speaker_op *op, int status)
     disk_said(s, status);
     switch (op->file) {
         case SPEAKER_FILE_MEMO:
-            s->memo_due = false;
+            s->memo_due = s->session_due = false;
             s->memo_soon = status != LOA_OK;
             s->lazy_us = s->now.now_us + SPEAKER_LAZY_US;
             break;

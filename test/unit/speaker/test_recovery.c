@@ -209,6 +209,34 @@ static void test_disk_refuses(void)
     CHECK_INT("fault over", w.health.storage_fault, 0);
 }
 
+static void refuse_receipts(struct world *x, const struct speaker_op *op)
+{
+    x->disk_fails = op->type == SPEAKER_STORE;
+}
+
+/* A full disk had refused something else, and a connection told its session
+ * before that was kept: behind a power cut the next one told the same. */
+static void test_session_told_before_it_was_kept(void)
+{
+    struct town_bulletin b = {1, 0, &speech, {T0 + 10 * SECOND}, NULL, false};
+    uint64_t told;
+
+    ready(&b, 1, NULL);
+    w.on_op = refuse_receipts;
+    world_run(&w, T0 + 12 * SECOND);
+    CHECK_INT("the disk rests", w.s.storage_failed, 1);
+    for (int i = 0; i <= SPEAKER_SESSIONS; i++) {
+        world_lose(&w);
+        world_connect(&w);
+    }
+    told = w.session;
+    w.on_op = NULL;
+    world_kill(&w);
+    world_boot(&w, NULL);
+    world_connect(&w);
+    CHECK_INT("a new one", w.session > told, 1);
+}
+
 static void refuse_new_files(struct world *x, const struct speaker_op *op)
 {
     x->disk_fails = op->type == SPEAKER_SAVE && op->file >= SPEAKER_FILE_TRUST;
@@ -336,6 +364,7 @@ int main(void)
     test_stopped_in_order();
     test_without_network();
     test_disk_refuses();
+    test_session_told_before_it_was_kept();
     test_full_disk_fetches_for_ever();
     test_content_disk_full();
     test_full_disk_wants_for_ever();
