@@ -84,7 +84,7 @@ def test_a_wrong_setting_was_answered_with_python_usage(tmp_path, setting,
 @pytest.mark.parametrize("who", ["admin", "scheduler"])
 def test_a_stack_whose_admin_is_revoked_did_not_say_what_to_do(who):
     p = left_by(lambda p: p.loactl("admin", "principal", "revoke", who,
-                                   check=False))
+                                   "--yes", check=False))
     done = demo(p)
     assert (done.returncode, done.stderr) == (
         1, f"loa: {who} is revoked: move {p.key(who)} away, and the next "
