@@ -41,10 +41,10 @@ def test_a_registry_without_powers_names_the_areas(pg):  # noqa: F811
     """It may issue (DELEGATE), but revoke nobody."""
     w = World(pg, registry=False)
     try:
+        w.service.stop()    # Nothing may be asked of the true one yet.
         w.start_registry()
         w.registry.identity = w.province.service(
             "registry_1", "registry", w.area, powers=li.DELEGATE, max_depth=1)
-        w.service.stop()
         w.service.start(wait=False)
         wait_until(lambda: "event=sync.refused verdict=power"
                    in w.service.log(), "it is refused")
