@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import loa_identity as li
-from loa_broker import BUILD, Broker, wait_until
+from loa_broker import BUILD, Broker
 from loa_scheduler import World, pg  # noqa: F401
 from loa_service import Scheduler
 
@@ -41,15 +41,8 @@ def test_a_registry_without_powers_names_the_areas(pg):  # noqa: F811
     """It may issue (DELEGATE), but revoke nobody."""
     w = World(pg, registry=False)
     try:
-        w.service.stop()    # Nothing may be asked of the true one yet.
-        w.start_registry()
-        w.registry.identity = w.province.service(
-            "registry_1", "registry", w.area, powers=li.DELEGATE, max_depth=1)
-        w.service.start(wait=False)
-        wait_until(lambda: "event=sync.refused verdict=power"
-                   in w.service.log(), "it is refused")
-        assert pg.one("SELECT count(*) FROM scheduler.area") == "0"
-        w.registry.identity = w.registry_id
-        wait_until(w.service.ready, "the true one answers")
+        w.check_refused_registry(w.province.service(
+            "registry_1", "registry", w.area, powers=li.DELEGATE, max_depth=1),
+            "power")
     finally:
         w.close()

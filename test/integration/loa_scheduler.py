@@ -47,6 +47,18 @@ class World:
     def start_registry(self):
         self.registry = Registry(self.broker, self.registry_id, AREAS, page=5)
 
+    def check_refused_registry(self, identity, verdict):
+        """What a registry with this identity says is not taken."""
+        self.service.stop()     # Nothing may be asked of the true one yet.
+        self.start_registry()
+        self.registry.identity = identity
+        self.service.start(wait=False)
+        wait_until(lambda: f"event=sync.refused verdict={verdict}"
+                   in self.service.log(), "it is refused")
+        assert self.pg.one("SELECT count(*) FROM scheduler.area") == "0"
+        self.registry.identity = self.registry_id
+        wait_until(self.service.ready, "the true one answers")
+
     def asker(self, who):
         return Asker(self.broker.connect(who), who)
 

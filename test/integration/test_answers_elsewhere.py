@@ -3,7 +3,7 @@ broker and any authority below the root can make and deliver them."""
 import os
 import subprocess
 
-from loa_broker import BUILD, Broker, wait_until
+from loa_broker import BUILD, Broker
 from loa_identity import REVOKE, SCHEDULE, new_root
 from loa_scheduler import World, pg  # noqa: F401
 from loa_service import Scheduler
@@ -22,17 +22,9 @@ class Elsewhere:
 def test_registry_of_elsewhere_names_the_areas(pg):
     w = World(pg, registry=False)
     try:
-        w.start_registry()
-        w.registry.identity = Elsewhere(
+        w.check_refused_registry(Elsewhere(
             w.root.authority("province_66", "vn/66").service(
-                "registry_66", "registry", "vn/66", powers=REVOKE))
-        w.service.stop()
-        w.service.start(wait=False)
-        wait_until(lambda: "event=sync.refused verdict=area"
-                   in w.service.log(), "it is refused")
-        assert pg.one("SELECT count(*) FROM scheduler.area") == "0"
-        w.registry.identity = w.registry_id
-        wait_until(w.service.ready, "the true one answers")
+                "registry_66", "registry", "vn/66", powers=REVOKE)), "area")
     finally:
         w.close()
 
